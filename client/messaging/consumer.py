@@ -1,0 +1,130 @@
+"""Receiving records from Kafka in a consumer group.
+
+What lives here: the Kafka implementation of the port `Consumer`. What does not: which records matter to a
+client (`client.digital_twin_client`).
+
+Offsets are committed only when the owner says so, for everything received so far: at least once. Records of
+aborted transactions are never seen.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, cast
+
+from confluent_kafka import Consumer as LibraryConsumer
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+
+from client.errors import MessagingError
+from client.messaging.failures import FATAL, NOT_ALLOWED, TOPIC_MISSING, to_messaging_error
+from client.messaging.records import ReceivedRecord
+
+_log = logging.getLogger(__name__)
+
+_SETTINGS: Final[dict[str, str | int]] = {
+    "enable.auto.commit": "false",
+    "enable.auto.offset.store": "false",
+    "isolation.level": "read_committed",
+    # An outage shorter than this needs no new start of the group, so nothing is read twice [ms]. It may be
+    # long because a restarted client does not wait for it: see group.instance.id.
+    "session.timeout.ms": 60_000,
+    # A client may do something else between two calls of consume() for up to a quarter of an hour [ms].
+    "max.poll.interval.ms": 900_000,
+    "fetch.queue.backoff.ms": 5,
+    "queued.max.messages.kbytes": 65_536,
+    "allow.auto.create.topics": "false",
+}
+
+
+class KafkaConsumer:
+    """Reads topics as a member of a consumer group; see `client.messaging.ports.Consumer`."""
+
+    def __init__(
+        self,
+        connection: Mapping[str, str | int],
+        group_id: str,
+        topics: Sequence[str],
+        start: str,
+        library_logger: logging.Logger,
+    ) -> None:
+        self._positions: dict[tuple[str, int], int] = {}
+        self._pending_error: MessagingError | None = None
+        self._fatal_error: MessagingError | None = None
+        settings: dict[str, Any] = {
+            **connection,
+            **_SETTINGS,
+            "group.id": group_id,
+            # One member per client name: after a crash or an outage it has its partitions back at once, and a
+            # second program under the same name is told so instead of silently taking half of the records.
+            "group.instance.id": group_id,
+            "auto.offset.reset": start,
+        }
+        self._consumer = LibraryConsumer(settings, logger=library_logger)
+        self._consumer.subscribe(list(topics), on_revoke=self._forget, on_lost=self._forget)
+
+    def receive(self, max_records: int, timeout_s: float) -> list[ReceivedRecord]:
+        """Return what is there; see the port."""
+        self._raise_pending()
+        try:
+            first = self._consumer.poll(timeout_s)
+            rest = self._consumer.consume(max_records - 1, 0) if first is not None and max_records > 1 else []
+        except KafkaException as error:
+            raise to_messaging_error(error.args[0], topic=None, operation="Read") from error
+        messages = [] if first is None else [first, *rest]
+        records = [record for record in map(self._accept, messages) if record is not None]
+        if not records:
+            self._raise_pending()
+        return records
+
+    def _raise_pending(self) -> None:
+        if self._fatal_error is not None:
+            raise self._fatal_error
+        if self._pending_error is not None:
+            error, self._pending_error = self._pending_error, None
+            raise error
+
+    def _accept(self, message: Message) -> ReceivedRecord | None:
+        error = message.error()
+        if error is not None:
+            self._note(error, message.topic())
+            return None
+        topic, partition, offset = message.topic(), message.partition(), message.offset()
+        if topic is None or partition is None or offset is None:
+            return None
+        self._positions[topic, partition] = offset + 1
+        headers = cast("list[tuple[str, bytes | None]]", message.headers() or [])
+        return ReceivedRecord(topic, partition, offset, message.key(), message.value(), tuple(headers))
+
+    def _note(self, error: KafkaError, topic: str | None) -> None:
+        # Records of the same batch are handed out first; the error is raised by the next call, and by every
+        # call when it is for good: librdkafka itself tells it only once.
+        if error.fatal() or error.code() in FATAL:
+            self._fatal_error = to_messaging_error(error, topic=None, operation="Read")
+        elif error.code() in TOPIC_MISSING or error.code() in NOT_ALLOWED:
+            self._pending_error = to_messaging_error(error, topic=topic, operation="Read")
+        else:
+            _log.info("reading goes on after: %s", error.str())
+
+    def commit(self, *, wait: bool) -> None:
+        """Commit everything received so far; see the port."""
+        if not self._positions:
+            return
+        offsets = [TopicPartition(topic, partition, at) for (topic, partition), at in self._positions.items()]
+        self._positions.clear()
+        try:
+            if wait:
+                self._consumer.commit(offsets=offsets, asynchronous=False)
+            else:
+                self._consumer.commit(offsets=offsets, asynchronous=True)
+        except KafkaException as error:
+            # What is not committed is read again, so nothing is lost.
+            _log.warning("offsets were not committed, records may come again: %s", error.args[0].str())
+
+    def _forget(self, _consumer: LibraryConsumer, partitions: list[TopicPartition]) -> None:
+        # Partitions go away inside receive(), before which the owner committed, or inside close(), before
+        # which the owner decides: committing here would declare done what nobody has worked on.
+        for lost in partitions:
+            self._positions.pop((lost.topic, lost.partition), None)
+
+    def close(self) -> None:
+        """Leave the group; see the port."""
+        self._consumer.close()
