@@ -1,0 +1,1 @@
+"""HTTP: addresses, routes, bodies, problem documents, health; no SQL."""

@@ -1,0 +1,1 @@
+"""What the service stores: tables, the declarative description of the entity types, times and areas."""

@@ -1,0 +1,125 @@
+"""The syntax tree of query options: frozen values that the parser makes and `sensorthings.queries` compiles.
+
+What lives here: shapes only. What does not: meaning; whether a path exists is decided against the entity
+description.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A constant: None, bool, int, Decimal, str, datetime (UTC), date, time or timedelta."""
+
+    value: bool | int | Decimal | str | datetime | date | time | timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodLiteral:
+    """A constant interval."""
+
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class GeographyLiteral:
+    """A constant geometry in well-known text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """Names separated by slashes: relations, then a property, then keys inside its JSON value."""
+
+    steps: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function call."""
+
+    name: str
+    arguments: tuple["Node", ...]
+    depth: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A comparison (eq, ne, gt, ge, lt, le) or arithmetic (add, sub, mul, div, mod) of two operands."""
+
+    operator: str
+    left: "Node"
+    right: "Node"
+    depth: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """`operand in (value, ...)`."""
+
+    operand: "Node"
+    values: tuple["Node", ...]
+    depth: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Junction:
+    """Any number of conditions joined by `and` or by `or`."""
+
+    operator: str
+    parts: tuple["Node", ...]
+    depth: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Negation:
+    """`not condition`."""
+
+    operand: "Node"
+    depth: int = 1
+
+
+Node = Literal | PeriodLiteral | GeographyLiteral | Path | Call | Operation | Membership | Junction | Negation
+
+
+def depth_of(*nodes: Node) -> int:
+    """Give the depth of the deepest node; a constant and a path have depth 0."""
+    return max((getattr(node, "depth", 0) for node in nodes), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderKey:
+    """One key of `$orderby`."""
+
+    expression: Node
+    is_descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The query options of a set, or of one expanded relation.
+
+    Attributes:
+        where: `$filter`.
+        order: `$orderby`.
+        select: `$select`; None selects everything.
+        expand: `$expand`: options by relation name; paths A/B are merged into one tree.
+        top: `$top` [entities]; None leaves it to the service.
+        skip: `$skip` [entities].
+        is_counted: `$count`; None when not given.
+        given: Names of the options that were given.
+    """
+
+    where: Node | None = None
+    order: tuple[OrderKey, ...] = ()
+    select: tuple[str, ...] | None = None
+    expand: Mapping[str, "Options"] = field(default_factory=dict)
+    top: int | None = None
+    skip: int = 0
+    is_counted: bool | None = None
+    given: frozenset[str] = frozenset()
