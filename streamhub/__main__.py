@@ -1,0 +1,39 @@
+"""Command line of the room: `python -m streamhub app run ...`, `query run ...`, `runner --directory D`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from client.errors import DigitalTwinError
+from streamhub import commands
+from streamhub.runner.daemon import run_daemon
+from streamhub.runner.supervisor import RunnerSettings
+
+main = typer.Typer(help="Stream apps between systems.", no_args_is_help=True, pretty_exceptions_enable=False)
+main.add_typer(commands.app, name="app")
+main.add_typer(commands.query, name="query")
+
+
+@main.command("runner")
+def runner(
+    directory: Annotated[Path, typer.Option(envvar="DTWIN_RUNNER__DIRECTORY", help="Where the apps are.")],
+    stall_timeout: Annotated[
+        float,
+        typer.Option(envvar="DTWIN_RUNNER__STALL_TIMEOUT_S", help="Restart an app that waits longer [s]."),
+    ] = 30.0,
+    stop_grace: Annotated[
+        float, typer.Option(help="Time an app has to stop by itself before it is killed [s].")
+    ] = 25.0,
+) -> None:
+    """Keep the apps of a directory running; SIGTERM stops them all, SIGHUP leaves without stopping them."""
+    try:
+        run_daemon(directory, RunnerSettings(stall_timeout_s=stall_timeout, stop_grace_s=stop_grace))
+    except DigitalTwinError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

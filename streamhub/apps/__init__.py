@@ -1,0 +1,1 @@
+"""Faust shells around the engine: they carry a lane, and hold no logic of their own."""

@@ -1,0 +1,147 @@
+"""The Faust app of a single-source stream app: wires specification, engine and worker.
+
+What lives here: the only place where the engine meets Faust. What does not: the command line
+(`streamhub.commands`). Faust is the worker: signals, supervision, and room for agents and tables of later
+apps. Its record-at-a-time path is not used for data, and as long as no agent needs it no broker connection of
+Faust is
+opened: so the app needs no topics or rights beyond those of the lane.
+"""
+
+import gc
+import logging
+import ssl
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import faust
+from confluent_kafka.admin import AdminClient
+from faust.app.base import BootStrategy
+from prometheus_client import CollectorRegistry, start_http_server
+
+from client.messaging.security import KafkaSecurity
+from streamhub.apps.lane_service import LaneService
+from streamhub.engine.lane import BatchLane
+from streamhub.engine.observer import LaneObserver, ProgressCollector
+from streamhub.engine.progress import AppProgress
+from streamhub.engine.settings import LaneSettings, common_settings
+from streamhub.engine.topics import inspect_topics
+from streamhub.query import compile_statement
+
+_log = logging.getLogger(__name__)
+_kafka_log = logging.getLogger("streamhub.kafka")
+
+_METRICS_HOST: Final = "127.0.0.1"
+_SCHEME: Final = "kafka://"
+# A batch makes tens of thousands of objects that die young without cycles; looking for cycles among them, and
+# through all of Faust's modules, cost a fifth of the processor time.
+_GARBAGE_THRESHOLDS: Final = (200_000, 20, 20)
+
+
+class _LaneOnly(BootStrategy):  # type: ignore[misc] # faust is untyped
+    """Start no Kafka client and no web server of Faust's own."""
+
+    enable_kafka = False
+    enable_web = False
+
+
+class _LaneApp(faust.App):  # type: ignore[misc] # faust is untyped
+    BootStrategy = _LaneOnly
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """How a copy is run from the outside.
+
+    Attributes:
+        broker_wait_s: Longest wait for a broker at the start [s].
+        progress_file: Where to write progress each second.
+        metrics_port: Port of the Prometheus page on the loopback address; 0 for none.
+    """
+
+    broker_wait_s: float = 15.0
+    progress_file: Path | None = None
+    metrics_port: int = 0
+
+
+def make_app(settings: LaneSettings, data_folder: Path) -> faust.App:
+    """Make the Faust app, configured for the same brokers and certificates as the lane.
+
+    Args:
+        settings: How the copy runs.
+        data_folder: Where Faust may keep files.
+    """
+    specification = settings.specification
+    return _LaneApp(
+        specification.app_id,
+        broker=[f"{_SCHEME}{address.strip()}" for address in specification.bootstrap_servers.split(",")],
+        broker_credentials=_credentials(settings.security),
+        datadir=str(data_folder),
+        web_enabled=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        topic_auto_create=False,
+    )
+
+
+def _credentials(security: KafkaSecurity) -> ssl.SSLContext | None:
+    if security.protocol != "SSL":
+        return None
+    context = ssl.create_default_context(cafile=security.ca_file)
+    if security.certificate_file is not None:
+        context.load_cert_chain(security.certificate_file, security.key_file, security.key_password)
+    return context
+
+
+def run_filter_app(
+    settings: LaneSettings, options: RunOptions, report: Callable[[AppProgress], None]
+) -> None:
+    """Run one copy of a stream app until SIGINT or SIGTERM; then commit and leave the group.
+
+    Args:
+        settings: How the copy runs.
+        options: How it is run from the outside.
+        report: Called each second with the latest figures.
+
+    Raises:
+        BrokerUnavailableError: no broker answered at the start.
+        TopicNotFoundError: the source or the target topic does not exist.
+        NotAuthorizedError: the app may not see a topic.
+        StreamAppError: the app cannot go on.
+    """
+    statement = compile_statement(settings.specification.statement)
+    topics = inspect_topics(settings, options.broker_wait_s)
+    lane = BatchLane(settings, statement, topics)
+    admin = AdminClient(common_settings(settings), logger=_kafka_log)
+    observer = LaneObserver(lane, admin, options.progress_file)
+    server = None
+    if options.metrics_port:
+        registry = CollectorRegistry()
+        registry.register(ProgressCollector(settings.specification.app_id, observer))
+        server, _ = start_http_server(options.metrics_port, addr=_METRICS_HOST, registry=registry)
+    service = LaneService(lane, observer, report)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GARBAGE_THRESHOLDS)
+    try:
+        with tempfile.TemporaryDirectory(prefix="dtwin-app-") as folder:
+            _work(make_app(settings, Path(folder)), service)
+    finally:
+        if server is not None:
+            server.shutdown()
+    if service.failure is not None:
+        raise service.failure
+
+
+def _work(app: faust.App, service: LaneService) -> None:
+    worker: Any = faust.Worker(
+        app, service, loglevel="WARN", quiet=True, redirect_stdouts=False, override_logging=False
+    )
+    # The spinner writes terminal codes even into files.
+    worker.spinner = None
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as end:
+        _log.debug("the worker ended with %s", end.code, extra={"action": "worker_end"})

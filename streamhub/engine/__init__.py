@@ -1,0 +1,1 @@
+"""The batch lane: consume, decide, produce and commit in Kafka transactions, exactly once."""

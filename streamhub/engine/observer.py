@@ -1,0 +1,186 @@
+"""Watches a running lane from outside: lag, rates, progress file, Prometheus metrics.
+
+What lives here: measuring. What does not: the lane itself, which is only read; judging the figures (the
+runner). The ends of the partitions are asked over a connection of their own, so a lane that hangs is seen to
+lag.
+"""
+
+import logging
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka.admin import (  # type: ignore[attr-defined] # the package lists no exports
+    AdminClient,
+    ListOffsetsResultInfo,
+    OffsetSpec,
+)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from streamhub.engine.lane import BatchLane, Partition
+from streamhub.engine.progress import AppProgress, write_atomically
+
+_log = logging.getLogger(__name__)
+
+_ASK_TIMEOUT_S: Final = 5.0
+_RATE_WINDOW_S: Final = 5.0
+# Older ends say nothing about now.
+_STALE_END_S: Final = 10.0
+
+
+class LaneObserver:
+    """Makes an `AppProgress` of a lane, once per `observe`; never blocks on Kafka."""
+
+    def __init__(
+        self,
+        lane: BatchLane,
+        admin: AdminClient,
+        progress_file: Path | None = None,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._lane = lane
+        self._file = progress_file
+        self._monotonic = monotonic
+        self._now = now
+        self._admin = admin
+        self._asked: dict[TopicPartition, Future[ListOffsetsResultInfo]] = {}
+        self._ends: Mapping[Partition, int] = {}
+        self._ends_at = float("-inf")
+        self._history: deque[tuple[float, int, int]] = deque()
+        self._moved: tuple[int, int] | None = None
+        self._last_progress: datetime | None = None
+        self._is_stopping = False
+        self.latest = self._describe()
+
+    def stopping(self) -> None:
+        """Say in the next progress that the app is about to stop."""
+        self._is_stopping = True
+
+    def observe(self) -> AppProgress:
+        """Measure now; write the progress file when there is one."""
+        self._collect_ends()
+        self._ask_ends()
+        self.latest = self._describe()
+        if self._file is not None:
+            try:
+                write_atomically(self._file, self.latest.to_json())
+            except OSError as error:
+                _log.warning("progress file %s: %s", self._file, error, extra={"action": "progress"})
+        return self.latest
+
+    def _collect_ends(self) -> None:
+        if not self._asked or not all(future.done() for future in self._asked.values()):
+            return
+        try:
+            self._ends = {
+                (place.topic, place.partition): future.result(timeout=0).offset
+                for place, future in self._asked.items()
+            }
+            self._ends_at = self._monotonic()
+        except KafkaException as error:
+            _log.debug("ends of the partitions: %s", error, extra={"action": "measure"})
+        self._asked = {}
+
+    def _ask_ends(self) -> None:
+        places = list(self._lane.positions)
+        if self._asked or not places:
+            return
+        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        self._asked = self._admin.list_offsets(
+            {TopicPartition(topic, partition): latest for topic, partition in places},
+            isolation_level=IsolationLevel.READ_COMMITTED,
+            request_timeout=_ASK_TIMEOUT_S,
+        )
+
+    def _lag(self, positions: Mapping[Partition, int]) -> int | None:
+        if not positions:
+            # A copy without partitions has nothing to do.
+            return 0 if self._lane.is_assigned else None
+        if self._monotonic() - self._ends_at > _STALE_END_S:
+            return None
+        return sum(max(self._ends.get(place, offset) - offset, 0) for place, offset in positions.items())
+
+    def _describe(self) -> AppProgress:
+        lane, now, clock = self._lane, self._now(), self._monotonic()
+        counts, positions = lane.committed, lane.positions
+        position = sum(positions.values())
+        if self._moved != (counts.consumed, position):
+            self._moved = (counts.consumed, position)
+            self._last_progress = now
+        input_rate, output_rate = self._rates(clock, counts.consumed, counts.forwarded)
+        state = "stopping" if self._is_stopping else "running" if lane.is_assigned else "starting"
+        return AppProgress(
+            pid=os.getpid(),
+            state=state,
+            updated_at=now,
+            consumed=counts.consumed,
+            forwarded=counts.forwarded,
+            dead_lettered=counts.dead_lettered,
+            dead_letters=dict(counts.dead_letters),
+            mismatches=counts.mismatches,
+            missing=counts.missing,
+            lag=self._lag(positions),
+            position=position,
+            input_rate=input_rate,
+            output_rate=output_rate,
+            turn_age_s=round(max(clock - lane.turned_at, 0.0), 3),
+            cpu_s=round(time.process_time(), 3),
+            trouble=lane.trouble,
+            last_progress=self._last_progress,
+        )
+
+    def _rates(self, clock: float, consumed: int, forwarded: int) -> tuple[float, float]:
+        self._history.append((clock, consumed, forwarded))
+        while len(self._history) > 1 and clock - self._history[0][0] > _RATE_WINDOW_S:
+            self._history.popleft()
+        then, consumed_then, forwarded_then = self._history[0]
+        span = clock - then
+        if span <= 0:
+            return 0.0, 0.0
+        return round((consumed - consumed_then) / span, 1), round((forwarded - forwarded_then) / span, 1)
+
+
+class ProgressCollector(Collector):
+    """Prometheus metrics made from the latest progress when they are asked for: no cost per record."""
+
+    def __init__(self, app_id: str, observer: LaneObserver) -> None:
+        self._app_id = app_id
+        self._observer = observer
+
+    def collect(self) -> Iterator[Metric]:
+        """Make the metric families."""
+        progress = self._observer.latest
+        yield self._counter("consumed", "Records read in committed transactions.", progress.consumed)
+        yield self._counter("forwarded", "Records written to the target.", progress.forwarded)
+        yield self._counter("mismatched", "Comparisons false for another type.", progress.mismatches)
+        yield self._counter("missing", "Comparisons false for a missing attribute.", progress.missing)
+        dead = CounterMetricFamily(
+            "dtwin_app_records_dead_lettered", "Records set aside, by error code.", labels=["app", "code"]
+        )
+        for code, number in progress.dead_letters.items():
+            dead.add_metric([self._app_id, code], number)
+        yield dead
+        if progress.lag is not None:
+            yield self._gauge("lag_records", "Records that wait in the assigned partitions.", progress.lag)
+        if progress.last_progress is not None:
+            moment = progress.last_progress.timestamp()
+            yield self._gauge("last_progress_timestamp_seconds", "When the app last moved.", moment)
+
+    def _counter(self, name: str, text: str, number: float) -> Metric:
+        family = CounterMetricFamily(f"dtwin_app_records_{name}", text, labels=["app"])
+        family.add_metric([self._app_id], number)
+        return family
+
+    def _gauge(self, name: str, text: str, number: float) -> Metric:
+        family = GaugeMetricFamily(f"dtwin_app_{name}", text, labels=["app"])
+        family.add_metric([self._app_id], number)
+        return family

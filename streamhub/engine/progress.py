@@ -1,0 +1,99 @@
+"""The progress of an app as a small file: written each second by the app, read by others.
+
+What lives here: the record, its JSON form, atomic writing. What does not: judging it (`streamhub.runner`).
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppProgress:
+    """What an app has done since its process started, and how far behind it is.
+
+    Attributes:
+        pid: Process id of the app.
+        state: starting, running (it has joined its group) or stopping.
+        consumed: Records read, in committed transactions [1].
+        forwarded: Records written to the target [1].
+        dead_lettered: Records written to the dead-letter topic [1].
+        dead_letters: The same by error code.
+        mismatches: Comparisons that were false because of another type [1].
+        missing: Comparisons that were false because an attribute is missing [1].
+        lag: Records that wait in the assigned partitions [1]; None while Kafka does not tell.
+        position: Sum of the next offsets to read; moves when anything moves.
+        input_rate: Records read per second, over the last seconds [1/s].
+        output_rate: Records forwarded per second, over the last seconds [1/s].
+        turn_age_s: Time since the loop last turned [s].
+        cpu_s: Processor time that the process has used, all threads [s].
+        trouble: What Kafka complains about at the moment.
+        last_progress: When `consumed` or `position` last changed.
+        updated_at: When this was written.
+    """
+
+    pid: int
+    state: str
+    updated_at: datetime
+    consumed: int = 0
+    forwarded: int = 0
+    dead_lettered: int = 0
+    dead_letters: Mapping[str, int] = field(default_factory=dict)
+    mismatches: int = 0
+    missing: int = 0
+    lag: int | None = None
+    position: int = 0
+    input_rate: float = 0.0
+    output_rate: float = 0.0
+    turn_age_s: float = 0.0
+    cpu_s: float = 0.0
+    trouble: str | None = None
+    last_progress: datetime | None = None
+
+    def to_json(self) -> str:
+        """Write as one JSON object; times in RFC 3339."""
+        document = asdict(self)
+        for name in ("updated_at", "last_progress"):
+            moment = document[name]
+            document[name] = moment.isoformat() if moment is not None else None
+        return json.dumps(document, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> "AppProgress":
+        """Read what `to_json` wrote; fields of a newer version are ignored.
+
+        Raises:
+            ValueError: when it is something else.
+        """
+        document: Any = json.loads(text)
+        if not isinstance(document, dict) or not {"pid", "state", "updated_at"} <= set(document):
+            raise ValueError("not a progress file")
+        known = {part.name for part in fields(cls)}
+        values = {name: value for name, value in document.items() if name in known}
+        for name in ("updated_at", "last_progress"):
+            if values.get(name) is not None:
+                values[name] = datetime.fromisoformat(values[name])
+        return cls(**values)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace a file so that a reader sees the old or the new text, never a part.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
+
+
+def read_progress(path: Path) -> AppProgress | None:
+    """Read a progress file; None when there is none or it cannot be understood."""
+    try:
+        return AppProgress.from_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):
+        return None

@@ -1,0 +1,176 @@
+"""What the engine must know about its topics before it starts, asked in a bounded time.
+
+What lives here: that the topics exist, how many partitions the target has, the largest record it takes; the
+dead-letter topic is created when it is missing. What does not: creating the topics of systems (the platform).
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka.admin import (  # type: ignore[attr-defined] # the package lists no exports
+    AdminClient,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+    TopicDescription,
+)
+
+from client.errors import BrokerUnavailableError, NotAuthorizedError, TopicNotFoundError
+from streamhub.engine.settings import DEFAULT_MAX_RECORD_BYTES, LaneSettings, common_settings
+from streamhub.errors import StreamAppError
+
+_log = logging.getLogger(__name__)
+_kafka_log = logging.getLogger("streamhub.kafka")
+
+_REQUEST_TIMEOUT_S: Final = 3.0
+_PAUSE_S: Final = 0.3
+# Dead letters are few and looked at by people: kept longer than live records usually are.
+_DEAD_LETTER_RETENTION_MS: Final = 14 * 24 * 3600 * 1000
+_MISSING_CODES: Final = frozenset(
+    {
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001 - librdkafka's own codes have this spelling
+        KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
+    }
+)
+_FORBIDDEN_CODES: Final = frozenset(
+    {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED}
+)
+_Answer = TypeVar("_Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class TopicFacts:
+    """What the lane needs to know of the topics.
+
+    Attributes:
+        target_partitions: Number of partitions of the target topic, at least 1.
+        max_record_bytes: Largest record that both output topics take [bytes].
+    """
+
+    target_partitions: int
+    max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES
+
+
+def inspect_topics(settings: LaneSettings, wait_s: float) -> TopicFacts:
+    """Look at the topics of an app; create its dead-letter topic when it is missing.
+
+    Args:
+        settings: How the copy runs.
+        wait_s: Longest time to wait for a broker [s].
+
+    Raises:
+        BrokerUnavailableError: no broker answered within `wait_s`.
+        TopicNotFoundError: the source or the target does not exist.
+        NotAuthorizedError: the app may not see a topic.
+        StreamAppError: Kafka refused for another reason.
+    """
+    return _Inspection(settings, wait_s).run()
+
+
+class _Inspection:
+    def __init__(self, settings: LaneSettings, wait_s: float) -> None:
+        self._specification = settings.specification
+        self._wait_s = wait_s
+        self._deadline = time.monotonic() + wait_s
+        self._admin = AdminClient(common_settings(settings), logger=_kafka_log)
+
+    def run(self) -> TopicFacts:
+        specification = self._specification
+        self._describe(specification.source_topic, "source")
+        target = self._describe(specification.target_topic, "target")
+        self._ensure_dead_letters(specification.dead_letter_topic)
+        limits = [
+            self._max_record_bytes(topic)
+            for topic in (specification.target_topic, specification.dead_letter_topic)
+        ]
+        return TopicFacts(target_partitions=len(target.partitions), max_record_bytes=min(limits))
+
+    def _describe(self, topic: str, role: str) -> TopicDescription:
+        try:
+            found: TopicDescription = self._ask(
+                lambda: self._admin.describe_topics(TopicCollection([topic]))[topic], topic
+            )
+        except TopicNotFoundError as error:
+            raise TopicNotFoundError(
+                f"the {role} topic {topic} does not exist at {self._specification.bootstrap_servers}. "
+                f"Create the system {topic.rpartition('.')[0]} first, or check its spelling",
+                topic=topic,
+            ) from error
+        return found
+
+    def _ensure_dead_letters(self, topic: str) -> None:
+        try:
+            self._describe(topic, "dead-letter")
+        except TopicNotFoundError:
+            new = NewTopic(topic, 1, config={"retention.ms": str(_DEAD_LETTER_RETENTION_MS)})
+            try:
+                self._ask(lambda: self._admin.create_topics([new])[topic], topic)
+            except StreamAppError as error:
+                # Another copy was faster; anything else shows when it is looked at again.
+                _log.info("creating %s: %s", topic, error, extra={"action": "create_topic"})
+            self._describe_patiently(topic)
+
+    def _describe_patiently(self, topic: str) -> None:
+        """A topic that was just created takes a moment to be known to every broker."""
+        while True:
+            try:
+                self._describe(topic, "dead-letter")
+            except TopicNotFoundError:
+                if time.monotonic() > self._deadline:
+                    raise
+                time.sleep(_PAUSE_S)
+            else:
+                return
+
+    def _max_record_bytes(self, topic: str) -> int:
+        resource = ConfigResource(ResourceType.TOPIC, topic)
+        try:
+            answer = self._ask(lambda: self._admin.describe_configs([resource])[resource], topic)
+        except (NotAuthorizedError, StreamAppError):
+            # The right to describe settings may be missing; then Kafka's default limit is the safe guess.
+            return DEFAULT_MAX_RECORD_BYTES
+        return int(answer["max.message.bytes"].value)
+
+    def _ask(self, request: Callable[[], "Future[_Answer]"], topic: str) -> _Answer:
+        while True:
+            try:
+                return request().result(timeout=_REQUEST_TIMEOUT_S)
+            except TimeoutError as error:
+                self._check_patience(error)
+            except KafkaException as exception:
+                code = exception.args[0].code()
+                if code in _MISSING_CODES:
+                    raise TopicNotFoundError(f"topic {topic} does not exist", topic=topic) from exception
+                if code in _FORBIDDEN_CODES:
+                    raise NotAuthorizedError(
+                        f"this app may not use the topic {topic}: {exception.args[0].str()}", topic=topic
+                    ) from exception
+                if not _is_outage(exception.args[0]):
+                    raise StreamAppError(f"topic {topic}: {exception.args[0].str()}") from exception
+                self._check_patience(exception)
+            time.sleep(_PAUSE_S)
+
+    def _check_patience(self, error: Exception) -> None:
+        if time.monotonic() > self._deadline:
+            raise BrokerUnavailableError(
+                f"no Kafka broker answered at {self._specification.bootstrap_servers} within "
+                f"{self._wait_s:g} s. Check the address and that the broker runs"
+            ) from error
+
+
+def _is_outage(error: KafkaError) -> bool:
+    outages: Sequence[int] = (
+        KafkaError._TRANSPORT,  # noqa: SLF001
+        KafkaError._TIMED_OUT,  # noqa: SLF001
+        KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
+        KafkaError._RESOLVE,  # noqa: SLF001
+        KafkaError.REQUEST_TIMED_OUT,
+        KafkaError.NOT_CONTROLLER,
+    )
+    return error.retriable() or error.code() in outages

@@ -1,0 +1,181 @@
+"""Kafka transactions of one copy: outputs and source offsets become visible together or not at all.
+
+What lives here: begin, commit, abort, and what each kind of error asks for. What does not: which records are
+sent (`batch`) and where to go on after an abort (`lane`).
+
+How it works (KIP-98, KIP-447): a transaction begins with the first record after a commit; the commit hands
+the offsets of the consumer group to the transaction, together with the group's metadata, so that a copy that
+was replaced cannot commit. Errors come in three kinds: *retriable*, the same call is made again; *abortable*,
+the transaction is given up and its records are read again; *fatal*, another copy has taken over.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Final, TypeVar
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+
+from streamhub.errors import CopyFencedError, StreamAppError
+
+_log = logging.getLogger(__name__)
+
+_CALL_TIMEOUT_S: Final = 2.0
+_RETRY_PAUSE_S: Final = 0.1
+_FENCED_CODES: Final = frozenset(
+    {
+        KafkaError._FENCED,  # noqa: SLF001 - librdkafka's own codes have this spelling
+        KafkaError.FENCED_INSTANCE_ID,
+        KafkaError.INVALID_PRODUCER_EPOCH,
+        KafkaError.PRODUCER_FENCED,
+    }
+)
+_WAITING_CODES: Final = frozenset(
+    {
+        KafkaError._TIMED_OUT,  # noqa: SLF001
+        KafkaError._TRANSPORT,  # noqa: SLF001
+        KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
+        KafkaError._WAIT_COORD,  # noqa: SLF001
+        KafkaError.REQUEST_TIMED_OUT,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.UNSTABLE_OFFSET_COMMIT,
+    }
+)
+
+
+Result = TypeVar("Result")
+# Is told why it waits, and says whether to stop waiting.
+GiveUp = Callable[[KafkaError], bool]
+
+
+class TransactionAbortedError(StreamAppError):
+    """Say that the open transaction was given up; its records have to be read again."""
+
+    retriable = True
+
+
+class StoppedWhileWaitingError(StreamAppError):
+    """Say that the app was stopped while Kafka did not answer; the transaction ends by its timeout."""
+
+
+def call_patiently(call: Callable[[], Result], give_up: GiveUp) -> Result:
+    """Make a call until Kafka answers it.
+
+    Args:
+        call: What to do; short timeouts, so that `give_up` is asked often.
+        give_up: Is told why the call has to be made again, and says whether to stop waiting.
+
+    Raises:
+        CopyFencedError: another process runs the same copy.
+        TransactionAbortedError: the transaction cannot go on.
+        StoppedWhileWaitingError: `give_up` said so.
+        StreamAppError: anything that neither waiting nor starting again can mend.
+    """
+    while True:
+        try:
+            return call()
+        except KafkaException as exception:
+            error = exception.args[0]
+            if not (error.retriable() or error.code() in _WAITING_CODES) or error.fatal():
+                raise translate(error) from exception
+            if give_up(error):
+                raise StoppedWhileWaitingError(
+                    f"stopped while waiting for Kafka: {error.str()}"
+                ) from exception
+            _log.debug("waiting for Kafka: %s", error.str(), extra={"action": "wait"})
+            time.sleep(_RETRY_PAUSE_S)
+
+
+def translate(error: KafkaError) -> StreamAppError:
+    """Choose the class of an error that is not cured by waiting."""
+    if error.code() in _FENCED_CODES and (error.fatal() or not error.txn_requires_abort()):
+        return CopyFencedError(
+            f"another process runs the same copy of this app ({error.str()}). "
+            "Stop it, or give each copy its own --copy number",
+            kafka=error.str(),
+        )
+    if error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+        # Sent again, it would be refused again; the next start reads the new limit and sets the record aside.
+        return StreamAppError(
+            "a topic takes smaller records than when this app started (max.message.bytes). Start it again"
+        )
+    if error.txn_requires_abort():
+        return TransactionAbortedError(f"the transaction was aborted: {error.str()}")
+    return StreamAppError(f"Kafka refuses to go on: {error.str()} ({error.name()})")
+
+
+class TransactionLog:
+    """At most one open transaction of one producer; commits carry the source offsets.
+
+    It does not know which records belong to the transaction and does not move the consumer.
+    """
+
+    def __init__(self, consumer: Consumer, producer: Producer, give_up: GiveUp) -> None:
+        self._consumer = consumer
+        self._producer = producer
+        self._give_up = give_up
+        self._begun_at: float | None = None
+
+    def take_over(self) -> None:
+        """Abort what a former process of this copy left open, and fence it.
+
+        Raises:
+            StreamAppError: see `call_patiently`.
+        """
+        call_patiently(lambda: self._producer.init_transactions(_CALL_TIMEOUT_S), self._give_up)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a transaction has begun and is neither committed nor aborted."""
+        return self._begun_at is not None
+
+    def age_s(self, now: float) -> float:
+        """Time since the open transaction began [s]; 0 when none is open."""
+        return 0.0 if self._begun_at is None else now - self._begun_at
+
+    def begin(self, now: float) -> None:
+        """Open a transaction unless one is open.
+
+        Args:
+            now: Time of a monotonic clock [s].
+
+        Raises:
+            StreamAppError: see `call_patiently`.
+        """
+        if self._begun_at is None:
+            call_patiently(self._producer.begin_transaction, self._give_up)
+            self._begun_at = now
+
+    def commit(self, positions: Mapping[tuple[str, int], int]) -> None:
+        """Make the outputs and the positions of the sources visible together.
+
+        Args:
+            positions: Next offset to read, by topic and partition; may be empty.
+
+        Raises:
+            TransactionAbortedError: nothing became visible.
+            StreamAppError: see `call_patiently`.
+        """
+        if positions:
+            offsets = [
+                TopicPartition(topic, partition, offset) for (topic, partition), offset in positions.items()
+            ]
+            group = self._consumer.consumer_group_metadata()
+            call_patiently(
+                lambda: self._producer.send_offsets_to_transaction(offsets, group, _CALL_TIMEOUT_S),
+                self._give_up,
+            )
+        call_patiently(lambda: self._producer.commit_transaction(_CALL_TIMEOUT_S), self._give_up)
+        self._begun_at = None
+
+    def abort(self) -> None:
+        """Give up the open transaction, if any.
+
+        Raises:
+            StreamAppError: see `call_patiently`.
+        """
+        if self._begun_at is not None:
+            call_patiently(lambda: self._producer.abort_transaction(_CALL_TIMEOUT_S), self._give_up)
+            self._begun_at = None

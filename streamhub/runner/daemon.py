@@ -1,0 +1,141 @@
+"""The daemon: one loop over the apps of a directory.
+
+What lives here: the lock, the signals, the loop. What does not: what happens to one app (`supervisor`).
+
+Signals: SIGTERM and SIGINT stop all apps cleanly and end the daemon; what is wanted stays as it is, so the
+    next daemon starts them again. SIGHUP ends the daemon and leaves the apps running; the next daemon adopts
+    them, as after a `kill -9`.
+"""
+
+import fcntl
+import json
+import logging
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from streamhub.engine.progress import write_atomically
+from streamhub.errors import RunnerBusyError
+from streamhub.runner.folder import AppFolder
+from streamhub.runner.processes import AppProcesses, ProcessControl
+from streamhub.runner.supervisor import RunnerSettings, Supervisor
+
+_log = logging.getLogger(__name__)
+
+APPS: Final = "apps"
+RUNNER_FILE: Final = "runner.json"
+_LOCK_FILE: Final = "runner.lock"
+
+
+class Runner:
+    """Looks after every app of a directory until it is told to leave."""
+
+    def __init__(
+        self,
+        directory: Path,
+        processes: ProcessControl,
+        settings: RunnerSettings,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._directory = directory
+        self._processes = processes
+        self._settings = settings
+        self._clock = clock
+        self._supervisors: dict[str, Supervisor] = {}
+        self._wake = threading.Event()
+        self._is_leaving = False
+        self._is_handing_over = False
+
+    def stop_all(self) -> None:
+        """Stop every app and leave; what is wanted of them stays as it is."""
+        self._is_leaving = True
+        self._wake.set()
+
+    def hand_over(self) -> None:
+        """Leave at once; the apps go on and are adopted by the next daemon."""
+        self._is_handing_over = True
+        self._wake.set()
+
+    def run(self) -> None:
+        """Work until told to leave."""
+        (self._directory / APPS).mkdir(parents=True, exist_ok=True)
+        while not self._is_handing_over:
+            self.tick()
+            if self._is_leaving and not any(each.has_process for each in self._supervisors.values()):
+                return
+            self._wake.wait(self._settings.tick_s)
+            self._wake.clear()
+
+    def tick(self) -> None:
+        """Look once at every app."""
+        for path in sorted((self._directory / APPS).iterdir()):
+            if path.name not in self._supervisors and AppFolder(path).exists():
+                self._supervisors[path.name] = Supervisor(
+                    AppFolder(path), self._processes, self._settings, self._clock
+                )
+        for app_id, supervisor in list(self._supervisors.items()):
+            try:
+                stays = supervisor.tick(leaving=self._is_leaving)
+            except Exception:  # noqa: BLE001 - the watch loop: one app in trouble must not end the others
+                _log.exception("looking after %s failed", app_id, extra={"action": "tick"})
+                continue
+            if not stays:
+                del self._supervisors[app_id]
+                shutil.rmtree(self._directory / APPS / app_id, ignore_errors=True)
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Hold the directory; the lock ends with the process, so none is ever stale.
+
+    Raises:
+        RunnerBusyError: another daemon holds it.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / _LOCK_FILE).open("a+b") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RunnerBusyError(
+                f"another runner already works on {directory}. Stop it first, or choose another --directory"
+            ) from error
+        yield
+
+
+def run_daemon(directory: Path, settings: RunnerSettings) -> None:
+    """Look after the apps of a directory until a signal comes.
+
+    Raises:
+        RunnerBusyError: another daemon works on the directory.
+    """
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    directory = directory.resolve()
+    with _locked(directory):
+        runner = Runner(directory, AppProcesses(), settings)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: runner.stop_all())
+        signal.signal(signal.SIGHUP, lambda *_: runner.hand_over())
+        _introduce(directory)
+        _log.info("looking after %s", directory, extra={"action": "start"})
+        runner.run()
+        (directory / RUNNER_FILE).unlink(missing_ok=True)
+        _log.info("left %s", directory, extra={"action": "leave"})
+
+
+def _introduce(directory: Path) -> None:
+    """Say who looks after the directory."""
+    created = psutil.Process().create_time()
+    document = {"pid": os.getpid(), "created": created, "started_at": datetime.now(UTC).isoformat()}
+    write_atomically(directory / RUNNER_FILE, json.dumps(document))

@@ -1,0 +1,169 @@
+"""The files of one app: what is wanted of it, what runs, what it says.
+
+What lives here: names, reading and writing. What does not: deciding (`supervisor`).
+
+Below `<directory>/apps/<app_id>/`:
+
+- `specification.json`: what the app does; written by `RunnerDirectory`
+- `desired.json`: running, stopped or removed; written by `RunnerDirectory`
+- `status.json`: what the daemon sees; written by the daemon
+- `process.json`: the process that runs; written by the daemon
+- `progress.json`: figures, each second; written by the app
+- `app.log`, `app.log.1`: standard output and error; written by the app
+- `tmp`: the temporary folder of the process that runs
+"""
+
+import hashlib
+import json
+import uuid
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, TypeVar
+
+from streamhub.engine.progress import AppProgress, read_progress, write_atomically
+
+Wanted = Literal["running", "stopped", "removed"]
+State = Literal["starting", "running", "stopping", "stopped", "backing_off", "failed", "unknown"]
+_Record = TypeVar("_Record")
+WANTED: Final = frozenset({"running", "stopped", "removed"})
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """What is wanted; each request has an id of its own, so that the same wish can be made again."""
+
+    state: Wanted
+    request: str
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What the daemon sees of an app.
+
+    Attributes:
+        state: Where the app is.
+        request: The request that the daemon had seen when it wrote this.
+        cause: Why the app is not simply running; None when it is.
+        pid: Process id while a process runs.
+        restarts: Times the app was started again since it was last asked to run [1].
+        started_at: When the process started, RFC 3339.
+    """
+
+    state: State
+    request: str
+    cause: str | None = None
+    pid: int | None = None
+    restarts: int = 0
+    started_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessRecord:
+    """The process of an app: the pid alone may be reused, so the time of its creation belongs to it.
+
+    Attributes:
+        pid: Process id.
+        created: Creation time as the operating system tells it [s since 1970].
+        digest: Which specification it was started with.
+        started_at: When it was started, RFC 3339.
+    """
+
+    pid: int
+    created: float
+    digest: str
+    started_at: str
+
+
+class AppFolder:
+    """One app's folder; every write replaces a file as a whole."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.specification = path / "specification.json"
+        self.progress = path / "progress.json"
+        self.log = path / "app.log"
+        self.scratch = path / "tmp"
+        self._desired = path / "desired.json"
+        self._status = path / "status.json"
+        self._process = path / "process.json"
+
+    @property
+    def app_id(self) -> str:
+        """The name of the folder is the id of the app."""
+        return self.path.name
+
+    def exists(self) -> bool:
+        """Whether somebody has said what is wanted of the app."""
+        return self._desired.is_file() and self.specification.is_file()
+
+    def specification_digest(self) -> str:
+        """Fingerprint of the specification; changes when the app has to be restarted."""
+        try:
+            return hashlib.sha256(self.specification.read_bytes()).hexdigest()
+        except OSError:
+            return ""
+
+    def read_desired(self) -> Desired | None:
+        """What is wanted; None when the folder is not complete yet."""
+        document = _read_object(self._desired)
+        if document is None or document.get("state") not in WANTED:
+            return None
+        return Desired(document["state"], str(document.get("request", "")))
+
+    def write_desired(self, state: Wanted) -> None:
+        """Make a new request.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        write_atomically(self._desired, json.dumps({"state": state, "request": uuid.uuid4().hex}))
+
+    def read_observed(self) -> Observed | None:
+        """What the daemon saw last; None when it has not seen the app yet."""
+        return _read_record(self._status, Observed)
+
+    def write_observed(self, observed: Observed) -> None:
+        """Say what the daemon sees.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        write_atomically(self._status, json.dumps(asdict(observed)))
+
+    def read_process(self) -> ProcessRecord | None:
+        """The process that was started last; it may have ended."""
+        return _read_record(self._process, ProcessRecord)
+
+    def write_process(self, record: ProcessRecord) -> None:
+        """Remember a process, so that a daemon started later can adopt it.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        write_atomically(self._process, json.dumps(asdict(record)))
+
+    def forget_process(self) -> None:
+        """Forget the process: it has ended."""
+        self._process.unlink(missing_ok=True)
+
+    def read_progress(self) -> AppProgress | None:
+        """What the app said last; it may be of a former process."""
+        return read_progress(self.progress)
+
+
+def _read_object(path: Path) -> dict[str, Any] | None:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _read_record(path: Path, kind: type[_Record]) -> _Record | None:
+    document = _read_object(path)
+    if document is None:
+        return None
+    try:
+        return kind(**document)
+    except TypeError:
+        return None

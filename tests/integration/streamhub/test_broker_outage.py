@@ -1,0 +1,55 @@
+"""A broker killed while records pass: the app waits, goes on by itself, loses and doubles nothing."""
+
+import collections
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from setup.local.kafka import LocalKafka
+from tests.integration.streamhub.flows import AppProcess, Flow, matching
+
+OUTAGE_S = 15.0
+RECORDS = 20_000
+
+
+@pytest.fixture
+def own_broker(tmp_path: Path) -> Iterator[LocalKafka]:
+    broker = LocalKafka(tmp_path / "kafka")
+    broker.start()
+    broker.wait_ready(60)
+    yield broker
+    broker.kill()
+
+
+@pytest.mark.slow
+@pytest.mark.kafka
+def test_an_app_waits_for_a_killed_broker_and_goes_on_exactly_once(
+    own_broker: LocalKafka, unique_system: Callable[[], str], start_app: Callable[..., AppProcess]
+) -> None:
+    flow = Flow(own_broker.bootstrap_servers, unique_system(), unique_system(), 2)
+    app = start_app(flow)
+    flow.produce(range(1000))
+    app.wait_consumed(1000)
+    producing = threading.Thread(target=flow.produce, args=(range(1000, RECORDS), 1000.0))
+    producing.start()
+    time.sleep(2.0)
+    own_broker.kill()
+    time.sleep(OUTAGE_S)
+    assert app.process.poll() is None, app.log.read_text()
+    waiting = app.progress()
+    assert waiting["lag"] is None
+    assert waiting["trouble"]
+    assert isinstance(waiting["turn_age_s"], float)
+    assert waiting["turn_age_s"] < 5.0
+    own_broker.start()
+    own_broker.wait_ready(60)
+    producing.join()
+    app.wait_consumed(RECORDS, 90)
+    assert app.end(signal.SIGTERM) == 0, app.log.read_text()
+    counts = collections.Counter(flow.received_numbers())
+    assert [number for number, count in counts.items() if count > 1] == []
+    assert sorted(counts) == matching(range(RECORDS))

@@ -1,0 +1,202 @@
+"""The forwarder with a producer that only remembers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from streamhub.engine.batch import BatchForwarder, Decision, Headers, Record, Statement
+from streamhub.engine.counters import RecordCounts
+from streamhub.query import compile_statement
+from streamhub.specification import StreamAppSpecification
+
+SOURCE = "aa.bb.cc.dd"
+KEY = b"aa.bb.cc.dd.T1.Air Temperature"
+
+
+@dataclass
+class FakeRecord:
+    number: int
+    text: bytes | None
+    found: Headers | None = None
+    name: bytes | None = KEY
+
+    def key(self) -> bytes | None:
+        return self.name
+
+    def value(self) -> bytes | None:
+        return self.text
+
+    def headers(self) -> Headers | None:
+        return self.found
+
+    def partition(self) -> int:
+        return 3
+
+    def offset(self) -> int:
+        return self.number
+
+
+@dataclass
+class Sent:
+    topic: str
+    value: bytes | None
+    key: bytes | None
+    partition: int
+    headers: dict[str, str | bytes | None]
+
+
+@dataclass
+class FakeProducer:
+    """Refuses records above `limit` bytes, and every record while `full` is above 0."""
+
+    limit: int = 1000
+    full: int = 0
+    polls: int = 0
+    sent: list[Sent] = field(default_factory=list)
+
+    def produce(
+        self,
+        topic: str,
+        value: bytes | None = None,
+        key: bytes | None = None,
+        partition: int = -1,
+        _callback: object = None,
+        _on_delivery: object = None,
+        _timestamp: int = 0,
+        headers: Headers | None = None,
+    ) -> None:
+        if self.full:
+            self.full -= 1
+            raise BufferError
+        if value is not None and len(value) > self.limit:
+            raise KafkaException(KafkaError(KafkaError.MSG_SIZE_TOO_LARGE))
+        self.sent.append(Sent(topic, value, key, partition, dict(headers or [])))
+
+    def poll(self, _timeout_s: float) -> int:
+        self.polls += 1
+        return 0
+
+
+def forward(
+    records: Sequence[FakeRecord],
+    producer: FakeProducer,
+    *,
+    statement: str = "SELECT * FROM * WHERE result < 4;",
+    contract: str | None = None,
+    compiled: Statement | None = None,
+) -> RecordCounts:
+    specification = StreamAppSpecification(
+        name="app",
+        source_system=SOURCE,
+        target_system="ee.ff.gg.hh",
+        statement=statement,
+        bootstrap_servers="127.0.0.1:9092",
+        contract=contract,
+    )
+    counts = RecordCounts()
+    forwarder = BatchForwarder(
+        specification, compiled or compile_statement(statement), cast("Producer", producer), 5
+    )
+    forwarder.forward(cast("Sequence[Record]", records), counts)
+    return counts
+
+
+def test_matching_records_pass_unchanged_to_the_partition_of_their_thing() -> None:
+    producer = FakeProducer()
+    counts = forward([FakeRecord(0, b'{"result": 1}'), FakeRecord(1, b'{"result":9}')], producer)
+    (sent,) = producer.sent
+    assert (sent.topic, sent.value, sent.key) == ("ee.ff.gg.hh.ext", b'{"result": 1}', KEY)
+    assert 0 <= sent.partition < 5
+    assert (counts.consumed, counts.forwarded, counts.dead_lettered) == (2, 1, 0)
+
+
+def test_only_id_and_trace_are_kept_of_the_headers() -> None:
+    producer = FakeProducer()
+    found: Headers = [("dt-id", b"7"), ("traceparent", b"00"), ("dt-origin", b"forged"), ("secret", b"x")]
+    forward([FakeRecord(5, b'{"result":1}', found)], producer, contract="c1")
+    assert producer.sent[0].headers == {
+        "dt-id": b"7",
+        "traceparent": b"00",
+        "dt-app": b"aa.bb.cc.dd.app",
+        "dt-contract": b"c1",
+        "dt-origin": "aa.bb.cc.dd.int/3/5",
+    }
+
+
+def test_a_record_without_headers_gets_no_invented_id() -> None:
+    producer = FakeProducer()
+    forward([FakeRecord(5, b'{"result":1}')], producer)
+    assert set(producer.sent[0].headers) == {"dt-app", "dt-origin"}
+
+
+def test_unusable_records_go_to_the_dead_letters_of_the_source_with_code_and_place() -> None:
+    producer = FakeProducer()
+    counts = forward([FakeRecord(0, b"junk", [("dt-id", b"7")]), FakeRecord(1, None)], producer)
+    first, second = producer.sent
+    assert first.topic == "aa.bb.cc.dd.int.dlq"
+    assert (first.value, first.key) == (b"junk", KEY)
+    assert first.headers["dt-error"] == "record.not_json"
+    assert first.headers["dt-origin"] == "aa.bb.cc.dd.int/3/0"
+    assert first.headers["dt-id"] == b"7"
+    assert second.headers["dt-error"] == "record.empty_value"
+    assert counts.dead_letters == {"record.not_json": 1, "record.empty_value": 1}
+    assert counts.forwarded == 0
+
+
+def test_a_record_that_is_too_large_is_set_aside_without_its_value() -> None:
+    producer = FakeProducer(limit=50)
+    counts = forward([FakeRecord(0, b'{"result":1,"x":"' + b"y" * 100 + b'"}')], producer)
+    (letter,) = producer.sent
+    assert letter.topic == "aa.bb.cc.dd.int.dlq"
+    assert letter.value is None
+    assert letter.headers["dt-error"] == "record.too_large"
+    assert (counts.forwarded, counts.dead_lettered) == (0, 1)
+
+
+def test_a_full_queue_is_waited_for_and_nothing_is_lost() -> None:
+    producer = FakeProducer(full=3)
+    counts = forward([FakeRecord(n, b'{"result":1}') for n in range(3)], producer)
+    assert len(producer.sent) == counts.forwarded == 3
+    assert producer.polls == 2
+
+
+def test_other_errors_of_the_producer_are_not_swallowed() -> None:
+    class Refusing(FakeProducer):
+        def produce(self, *_: object, **__: object) -> None:
+            raise KafkaException(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED))
+
+    with pytest.raises(KafkaException):
+        forward([FakeRecord(0, b'{"result":1}')], Refusing())
+
+
+def test_a_record_that_breaks_the_evaluator_is_found_and_set_aside_alone() -> None:
+    class Fragile:
+        projects = False
+
+        def filter_batch(self, keys: Sequence[bytes | None], values: Sequence[bytes | None]) -> Decision:
+            if b"bomb" in values:
+                raise ZeroDivisionError
+            return compile_statement("SELECT * FROM * WHERE result < 4;").filter_batch(keys, values)
+
+        def project(self, key: bytes | None, value: bytes | None) -> bytes:
+            raise NotImplementedError
+
+    producer = FakeProducer()
+    values = [b'{"result":1}', b"bomb", b'{"result":2}']
+    counts = forward([FakeRecord(n, value) for n, value in enumerate(values)], producer, compiled=Fragile())
+    assert [sent.topic.rpartition(".")[2] for sent in producer.sent] == ["ext", "dlq", "ext"]
+    assert producer.sent[1].headers["dt-error"] == "record.processing_failed"
+    assert (counts.consumed, counts.forwarded, counts.dead_lettered) == (3, 2, 1)
+
+
+def test_keys_beyond_the_cache_still_find_their_partition(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamhub.engine.batch._MOST_CACHED_KEYS", 2)
+    producer = FakeProducer()
+    names = [b"aa.bb.cc.dd.T%d.D" % number for number in range(9)]
+    forward([FakeRecord(n, b'{"result":1}', name=name) for n, name in enumerate(names * 2)], producer)
+    partitions = [sent.partition for sent in producer.sent]
+    assert partitions[:9] == partitions[9:]
+    assert len(set(partitions)) > 1

@@ -1,0 +1,28 @@
+from datetime import UTC, datetime
+from pathlib import Path
+
+from streamhub.engine.progress import AppProgress, read_progress, write_atomically
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, 600000, tzinfo=UTC)
+
+
+def test_progress_round_trips_through_its_file(tmp_path: Path) -> None:
+    progress = AppProgress(
+        pid=7, state="running", updated_at=NOW, last_progress=NOW, lag=0, dead_letters={"record.not_json": 2}
+    )
+    write_atomically(tmp_path / "progress.json", progress.to_json())
+    assert read_progress(tmp_path / "progress.json") == progress
+    assert [path.name for path in tmp_path.iterdir()] == ["progress.json"]
+
+
+def test_a_missing_or_damaged_file_is_no_progress(tmp_path: Path) -> None:
+    path = tmp_path / "progress.json"
+    assert read_progress(path) is None
+    for text in ("", "{", "[]", "{}", '{"pid":1,"state":"x","updated_at":"yesterday"}'):
+        path.write_text(text)
+        assert read_progress(path) is None
+
+
+def test_fields_of_a_newer_version_are_ignored() -> None:
+    text = '{"pid":1,"state":"running","updated_at":"2026-01-02T03:04:05+00:00","invented":1}'
+    assert AppProgress.from_json(text).pid == 1

@@ -1,0 +1,124 @@
+"""What each kind of Kafka error asks for; producer and consumer only remember what they were asked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+import pytest
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+
+from streamhub.engine.transaction import (
+    StoppedWhileWaitingError,
+    TransactionAbortedError,
+    TransactionLog,
+    call_patiently,
+    translate,
+)
+from streamhub.errors import CopyFencedError, StreamAppError
+
+
+@pytest.fixture(autouse=True)
+def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamhub.engine.transaction._RETRY_PAUSE_S", 0.0)
+
+
+def error(code: int, **kinds: bool) -> KafkaError:
+    return KafkaError(code, "said the broker", **kinds)
+
+
+@dataclass
+class FakeClients:
+    calls: list[str] = field(default_factory=list)
+    offsets: list[tuple[str, int, int]] = field(default_factory=list)
+
+    def init_transactions(self, _timeout_s: float) -> None:
+        self.calls.append("init")
+
+    def begin_transaction(self) -> None:
+        self.calls.append("begin")
+
+    def send_offsets_to_transaction(self, offsets: Sequence[TopicPartition], group: object, _: float) -> None:
+        assert group == "metadata"
+        self.calls.append("offsets")
+        self.offsets = [(place.topic, place.partition, place.offset) for place in offsets]
+
+    def commit_transaction(self, _timeout_s: float) -> None:
+        self.calls.append("commit")
+
+    def abort_transaction(self, _timeout_s: float) -> None:
+        self.calls.append("abort")
+
+    def consumer_group_metadata(self) -> object:
+        return "metadata"
+
+
+def log_of(clients: FakeClients) -> TransactionLog:
+    return TransactionLog(cast("Consumer", clients), cast("Producer", clients), lambda _: False)
+
+
+def test_a_transaction_begins_once_and_commits_with_the_offsets_of_the_group() -> None:
+    clients = FakeClients()
+    log = log_of(clients)
+    log.take_over()
+    assert not log.is_open
+    log.begin(10.0)
+    log.begin(10.5)
+    assert log.age_s(11.0) == 1.0
+    log.commit({("t", 0): 7, ("t", 1): 9})
+    assert clients.calls == ["init", "begin", "offsets", "commit"]
+    assert clients.offsets == [("t", 0, 7), ("t", 1, 9)]
+    assert not log.is_open
+    assert log.age_s(12.0) == 0.0
+
+
+def test_aborting_without_an_open_transaction_asks_nothing() -> None:
+    clients = FakeClients()
+    log = log_of(clients)
+    log.abort()
+    log.begin(0.0)
+    log.abort()
+    assert clients.calls == ["begin", "abort"]
+
+
+def test_a_retriable_error_is_tried_again() -> None:
+    answers = [KafkaException(error(KafkaError._TIMED_OUT, retriable=True))] * 3
+
+    def call() -> str:
+        if answers:
+            raise answers.pop()
+        return "done"
+
+    assert call_patiently(call, lambda _: False) == "done"
+
+
+def test_waiting_ends_when_the_app_is_asked_to_stop() -> None:
+    def call() -> None:
+        raise KafkaException(error(KafkaError._TRANSPORT))
+
+    with pytest.raises(StoppedWhileWaitingError):
+        call_patiently(call, lambda _: True)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (error(KafkaError._FENCED, fatal=True), CopyFencedError),
+        (error(KafkaError.FENCED_INSTANCE_ID, fatal=True), CopyFencedError),
+        (error(KafkaError.INVALID_PRODUCER_EPOCH, txn_requires_abort=True), TransactionAbortedError),
+        (error(KafkaError.TOPIC_AUTHORIZATION_FAILED, txn_requires_abort=True), TransactionAbortedError),
+        (error(KafkaError.MSG_SIZE_TOO_LARGE, txn_requires_abort=True), StreamAppError),
+        (error(KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, fatal=True), StreamAppError),
+    ],
+)
+def test_errors_that_waiting_does_not_cure_are_told_apart(
+    given: KafkaError, expected: type[StreamAppError]
+) -> None:
+    assert type(translate(given)) is expected
+
+
+def test_a_fatal_error_is_not_waited_for() -> None:
+    def call() -> None:
+        raise KafkaException(error(KafkaError._FENCED, fatal=True, retriable=True))
+
+    with pytest.raises(CopyFencedError):
+        call_patiently(call, lambda _: False)

@@ -1,0 +1,218 @@
+"""The state machine with a hand-moved clock and processes that are only numbers."""
+
+import signal
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from streamhub.engine.progress import AppProgress, write_atomically
+from streamhub.runner.folder import AppFolder, Observed, ProcessRecord
+from streamhub.runner.supervisor import RunnerSettings, Supervisor
+
+SETTINGS = RunnerSettings(
+    stall_timeout_s=30, stop_grace_s=10, first_pause_s=1, longest_pause_s=8, good_run_s=60
+)
+
+
+@dataclass
+class FakeProcesses:
+    pid: int = 100
+    alive: set[int] = field(default_factory=set)
+    codes: dict[int, int] = field(default_factory=dict)
+    signals: list[tuple[int, int]] = field(default_factory=list)
+
+    def start(self, folder: AppFolder) -> ProcessRecord:
+        self.pid += 1
+        self.alive.add(self.pid)
+        return ProcessRecord(self.pid, 0.0, folder.specification_digest(), "2026-01-01T00:00:00+00:00")
+
+    def is_alive(self, record: ProcessRecord) -> bool:
+        return record.pid in self.alive
+
+    def exit_code(self, record: ProcessRecord) -> int | None:
+        return self.codes.get(record.pid)
+
+    def send(self, record: ProcessRecord, signal_number: int) -> None:
+        self.signals.append((record.pid, signal_number))
+
+    def end(self, code: int | None = None) -> None:
+        self.alive.discard(self.pid)
+        if code is not None:
+            self.codes[self.pid] = code
+
+
+class World:
+    """One app's folder, its supervisor, and the clock [s]."""
+
+    def __init__(self, path: Path) -> None:
+        path.mkdir()
+        self.folder = AppFolder(path)
+        self.folder.specification.write_text("one")
+        self.folder.write_desired("running")
+        self.processes = FakeProcesses()
+        self.now = 0.0
+        self.supervisor = self.supervise()
+
+    def supervise(self) -> Supervisor:
+        return Supervisor(self.folder, self.processes, SETTINGS, lambda: self.now)
+
+    def tick(self, after_s: float = 0.0, *, leaving: bool = False) -> Observed:
+        self.now += after_s
+        self.supervisor.tick(leaving=leaving)
+        observed = self.folder.read_observed()
+        assert observed is not None
+        return observed
+
+    def progress(self, consumed: int, lag: int = 0) -> None:
+        moment = datetime.fromtimestamp(self.now, UTC)
+        progress = AppProgress(
+            pid=self.processes.pid,
+            state="running",
+            updated_at=moment,
+            consumed=consumed,
+            lag=lag,
+        )
+        write_atomically(self.folder.progress, progress.to_json())
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path / "aa.bb.cc.dd.app")
+
+
+def test_a_wanted_app_is_started_and_runs_when_it_says_so(world: World) -> None:
+    assert world.tick().state == "starting"
+    world.progress(0)
+    observed = world.tick()
+    assert (observed.state, observed.pid, observed.cause) == ("running", 101, None)
+
+
+def test_an_app_that_ends_is_restarted_after_growing_pauses(world: World) -> None:
+    world.tick()
+    for pause in (1, 2, 4, 8, 8):
+        world.processes.end(1)
+        assert world.tick().state == "backing_off"
+        assert world.tick(pause - 0.1).state == "backing_off"
+        assert world.tick(0.2).state == "starting"
+    assert world.tick().restarts == 5
+
+
+def test_a_minute_of_good_running_forgets_the_pauses(world: World) -> None:
+    world.tick()
+    for _ in range(3):
+        world.processes.end(1)
+        world.tick()
+        world.tick(10)
+    world.progress(1)
+    world.tick(61)
+    assert world.tick().cause is None
+    world.processes.end(-9)
+    assert world.tick().cause == "killed by signal 9 (SIGKILL)"
+    assert world.tick(1.1).state == "starting"
+
+
+def test_the_cause_of_an_end_is_the_exit_code_and_the_last_complaint(world: World) -> None:
+    world.tick()
+    world.folder.log.write_text("--- started now\nerror: the source topic a.int does not exist\n")
+    world.processes.end(5)
+    assert world.tick().cause == "ended with exit code 5: the source topic a.int does not exist"
+
+
+def test_wrong_settings_are_not_tried_again_until_somebody_asks(world: World) -> None:
+    world.tick()
+    world.processes.end(2)
+    assert world.tick().state == "failed"
+    assert world.tick(1000).state == "failed"
+    world.folder.write_desired("running")
+    observed = world.tick()
+    assert (observed.state, observed.restarts) == ("starting", 0)
+
+
+def test_stopping_is_gentle_first_and_firm_after_the_grace(world: World) -> None:
+    world.tick()
+    world.folder.write_desired("stopped")
+    assert world.tick().state == "stopping"
+    world.tick(9.9)
+    assert world.processes.signals == [(101, signal.SIGTERM)]
+    world.tick(0.2)
+    assert world.processes.signals == [(101, signal.SIGTERM), (101, signal.SIGKILL)]
+    world.processes.end(-9)
+    assert world.tick().state == "stopped"
+    assert world.tick(100).state == "stopped"
+
+
+def test_a_stalled_app_is_killed_and_the_cause_names_the_waiting_records(world: World) -> None:
+    world.tick()
+    for _ in range(5):
+        world.progress(consumed=3, lag=12)
+        world.tick(10)
+    assert world.processes.signals == [(101, signal.SIGKILL)]
+    world.processes.end(-9)
+    observed = world.tick()
+    assert observed.state == "backing_off"
+    assert observed.cause == "no progress for 40 s while 12 records wait"
+    assert world.tick(2).state == "starting"
+
+
+def test_progress_of_a_former_process_is_not_taken_for_the_new_one(world: World) -> None:
+    world.tick()
+    world.progress(5)
+    assert world.tick().state == "running"
+    world.processes.end(-9)
+    world.tick()
+    assert world.tick(2).state == "starting"
+
+
+def test_a_changed_specification_restarts_the_app_without_a_failure(world: World) -> None:
+    world.tick()
+    world.folder.specification.write_text("two")
+    assert world.tick().state == "stopping"
+    world.processes.end(0)
+    world.tick()
+    observed = world.tick()
+    assert (observed.pid, observed.restarts, observed.cause) == (102, 0, None)
+
+
+def test_an_app_that_is_wanted_again_while_it_stops_is_started_again(world: World) -> None:
+    world.tick()
+    world.folder.write_desired("stopped")
+    world.tick()
+    world.folder.write_desired("running")
+    assert world.tick().state == "stopping"
+    world.processes.end(0)
+    world.tick()
+    observed = world.tick()
+    assert (observed.state, observed.pid, observed.restarts) == ("starting", 102, 0)
+
+
+def test_a_new_daemon_adopts_a_running_process(world: World) -> None:
+    world.tick()
+    world.progress(1)
+    world.tick()
+    world.supervisor = world.supervise()
+    observed = world.tick()
+    assert (observed.state, observed.pid) == ("running", 101)
+    world.processes.end()
+    cause = world.tick().cause
+    assert cause == "ended while the runner was away"
+
+
+def test_a_leaving_daemon_stops_the_app_but_it_stays_wanted(world: World) -> None:
+    world.tick()
+    assert world.tick(leaving=True).state == "stopping"
+    world.processes.end(0)
+    assert world.tick(leaving=True).state == "stopped"
+    desired = world.folder.read_desired()
+    assert desired is not None
+    assert desired.state == "running"
+
+
+def test_a_removed_app_is_stopped_first_and_then_no_longer_looked_after(world: World) -> None:
+    world.tick()
+    world.folder.write_desired("removed")
+    assert world.supervisor.tick()
+    assert world.processes.signals == [(101, signal.SIGTERM)]
+    world.processes.end(0)
+    assert not world.supervisor.tick()
