@@ -1,0 +1,1 @@
+"""Running the real parts on one machine, and the command line of the whole stack."""

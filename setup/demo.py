@@ -1,0 +1,248 @@
+"""`dtwin demo`: the whole stack, its demo companies and programs, until it is interrupted.
+
+The order: services, demo companies (by the platform itself), where the crossing topics end now, programs,
+the first records that crossed, a line that stays alive. However it ends, everything that was
+started is taken down.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import importlib
+import os
+import signal
+import subprocess
+import sys
+import time
+import webbrowser
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import FrameType
+from typing import NoReturn, Protocol, cast
+
+import typer
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from setup.crossings import Crossing, CrossingWatch
+from setup.errors import PartNotReadyError, SetupError
+from setup.local.paths import Home
+from setup.local.postgres import LocalPostgres, database_url
+from setup.local.processes import ProcessIdentity, log_tail
+from setup.local.state import PartState, StateFile
+from setup.report import Report, report_on
+from setup.services import Addresses, module_command, stack_environment
+from setup.stack import Stack
+from setup.teardown import take_down
+
+_ACCOUNTS = ("sue.smith", "stefan.gunnarsson", "peter.novak", "anna.gruber")
+_FIRST_CROSSING_TIMEOUT_S = 90.0
+_SHOWN_CROSSINGS = 6
+_ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class _Program(Protocol):
+    """A demo program as `demo_applications.programs` describes it."""
+
+    name: str
+    module: str
+    arguments: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """What the user chose.
+
+    Attributes:
+        speed: How many times faster than it was the weather is replayed; the programs' own choice when None.
+        duration_s: Stop by itself after so many seconds of running; never when None [s].
+        open_browser: Show the platform in a browser, on a desktop.
+        purge: Remove all data at the end.
+    """
+
+    speed: float | None = None
+    duration_s: float | None = None
+    open_browser: bool = True
+    purge: bool = False
+
+
+def run_demo(home: Home, console: Console, options: DemoOptions) -> int:
+    """Run the demo until Ctrl-C, SIGTERM, or for a given time; return the exit code.
+
+    Args:
+        home: Folders of the stack.
+        console: Where progress is shown.
+        options: What the user chose.
+
+    Raises:
+        SetupError: another demo runs in this home, or a part could not be started.
+    """
+    home.create()
+    with _only_demo(home), _signals_interrupt():
+        try:
+            _run(home, console, options)
+        except KeyboardInterrupt:
+            typer.echo("Interrupted.")
+        finally:
+            # A second Ctrl-C must not leave half a stack behind.
+            for number in _ENDING_SIGNALS:
+                signal.signal(number, signal.SIG_IGN)
+            with report_on(console, "Stopping") as report:
+                take_down(home, report, purge=options.purge)
+    return 0
+
+
+def _run(home: Home, console: Console, options: DemoOptions) -> None:
+    started = time.monotonic()
+    with report_on(console, "Digital Twin Stack: starting") as report:
+        stack = Stack(home, report)
+        addresses = stack.up("demo")
+        environment = stack_environment(home, addresses)
+        loading = _start_loading(stack, environment, report)
+        if not home.demo_loaded_file.exists():
+            _finish_loading(loading, home, report)
+        # Loaded by an earlier run, the topics are there: programs need not wait for the companies.
+        watch = CrossingWatch(addresses.kafka, environment, addresses.sensorthings)
+        _start_programs(stack, environment, options.speed, report)
+        report.part(
+            "first crossing", "starting", "waiting for a record that goes from one company to another"
+        )
+        first = _first_crossings(watch, home)
+        _finish_loading(loading, home, report)
+        report.part("first crossing", "ready", f"{len(first)} Datastreams so far")
+    _introduce(addresses, first, time.monotonic() - started)
+    if (
+        options.open_browser
+        and console.is_terminal
+        and (os.environ.get("DISPLAY") or sys.platform == "darwin")
+    ):
+        webbrowser.open(addresses.platform)
+    _keep_showing(console, watch, options.duration_s)
+    watch.close()
+
+
+def _start_loading(stack: Stack, environment: dict[str, str], report: Report) -> subprocess.Popen[bytes]:
+    """Let the platform make its demo companies; making those that exist already changes nothing."""
+    report.part("demo companies", "starting", "accounts, systems with their topics, clients, stream apps")
+    home = stack.home
+    with home.log_file("load-demo").open("ab") as output:
+        loading = subprocess.Popen(
+            module_command("platform_ui", "load-demo"),
+            env=environment | _platform_environment(home),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=home.folder,
+            start_new_session=True,
+        )
+    identity = ProcessIdentity.of(loading.pid)
+    if identity is not None:
+        stack.state.put(PartState("load-demo", "", identity.pid, identity.started_at, kind="program"))
+    return loading
+
+
+def _finish_loading(loading: subprocess.Popen[bytes], home: Home, report: Report) -> None:
+    if loading.wait():
+        log_file = home.log_file("load-demo")
+        raise SetupError(
+            f"The demo companies could not be loaded. The log {log_file} ends:\n{log_tail(log_file, 25)}"
+        )
+    StateFile(home.state_file).remove("load-demo")
+    home.demo_loaded_file.touch()
+    report.part("demo companies", "ready", "")
+
+
+def _platform_environment(home: Home) -> dict[str, str]:
+    """Return the platform's settings as its running process has them, and its database."""
+    settings = Stack(home).state.parts()["platform"].settings
+    maintenance = os.environ.get("DTWIN_POSTGRES__URL") or LocalPostgres(home.postgres).url()
+    return settings | {"DTWIN_PLATFORM__DATABASE_URL": database_url(maintenance, "platform")}
+
+
+def _start_programs(stack: Stack, environment: dict[str, str], speed: float | None, report: Report) -> None:
+    for program in _programs():
+        arguments = list(program.arguments)
+        if speed is not None and "--speed" in arguments:
+            arguments[arguments.index("--speed") + 1] = f"{speed:g}"
+        stack.start_program(program.name, module_command(program.module, *arguments), environment)
+        report.part(program.name, "ready", program.module.rpartition(".")[2].replace("_", " "))
+
+
+def _programs() -> tuple[_Program, ...]:
+    # By name: the demo applications are the floor above this one, what a user would install.
+    module = importlib.import_module("demo_applications.programs")
+    return cast("tuple[_Program, ...]", module.PROGRAMS)
+
+
+def _first_crossings(watch: CrossingWatch, home: Home) -> list[Crossing]:
+    deadline = time.monotonic() + _FIRST_CROSSING_TIMEOUT_S
+    grace_ends = deadline
+    while time.monotonic() < min(deadline, grace_ends):
+        if watch.poll(0.3) and grace_ends == deadline:
+            grace_ends = time.monotonic() + 3.0  # the other flows follow within moments
+        if len(watch.flows) >= _SHOWN_CROSSINGS:
+            break
+    if not watch.flows:
+        raise PartNotReadyError(
+            f"No record crossed between companies within {_FIRST_CROSSING_TIMEOUT_S:g} s. "
+            f"The stream apps' runner says:\n"
+            f"{log_tail(home.log_file('runner'), 12)}\nMore: dtwin logs, dtwin doctor."
+        )
+    return list(watch.flows.values())
+
+
+def _introduce(addresses: Addresses, first: list[Crossing], seconds: float) -> None:
+    typer.echo("")
+    typer.echo(f"The stack runs ({seconds:.0f} s).")
+    typer.echo("")
+    typer.echo(f"  Platform      {addresses.platform}")
+    typer.echo(f"  SensorThings  {addresses.sensorthings}/v1.1")
+    typer.echo(f"  Kafka         {addresses.kafka}")
+    typer.echo(f"  Accounts      {', '.join(f'{name}@example.com' for name in _ACCOUNTS)}; password asdf")
+    typer.echo("")
+    typer.echo("  First records that crossed from one company to another:")
+    for crossing in first[:_SHOWN_CROSSINGS]:
+        typer.echo(f"    {crossing.text()}")
+    typer.echo("")
+
+
+def _keep_showing(console: Console, watch: CrossingWatch, duration_s: float | None) -> None:
+    """Show the newest crossing in one line until interrupted, or until the time is over."""
+    deadline = None if duration_s is None else time.monotonic() + duration_s
+    if not console.is_terminal:
+        typer.echo("Stop with Ctrl-C.")
+    live = Live(console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
+    with live or contextlib.nullcontext():
+        while deadline is None or time.monotonic() < deadline:
+            watch.poll(0.5)
+            if live is not None and watch.newest is not None:
+                line = f"{watch.count} records crossed   {watch.newest.text()}   Ctrl-C stops"
+                live.update(Text(line, no_wrap=True, overflow="ellipsis"))
+    typer.echo(f"{watch.count} records crossed.")
+
+
+@contextlib.contextmanager
+def _only_demo(home: Home) -> Iterator[None]:
+    with home.demo_lock_file.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SetupError(f"Another `dtwin demo` runs in {home.folder}: stop that one first.") from None
+        yield
+
+
+@contextlib.contextmanager
+def _signals_interrupt() -> Iterator[None]:
+    """Let SIGTERM and a closed terminal end the demo as Ctrl-C does."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    before = [signal.signal(number, interrupt) for number in _ENDING_SIGNALS]
+    try:
+        yield
+    finally:
+        for number, handler in zip(_ENDING_SIGNALS, before, strict=True):
+            signal.signal(number, handler)

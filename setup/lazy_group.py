@@ -1,0 +1,83 @@
+"""A group of commands, some of which live in rooms that are imported only when they are used.
+
+`dtwin --help` stays quick, and works where an extra is not installed.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import typer.main
+from typer.core import TyperGroup
+
+from setup.errors import PartMissingError
+
+if TYPE_CHECKING:
+    from typer._click import Command, Context  # the base classes of TyperGroup's signatures
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A command that another room provides.
+
+    Attributes:
+        module: Where it is defined.
+        attribute: Name of the typer application in that module.
+        help: What `dtwin --help` says of it.
+        needs: Packages that must be installed, and the extra that brings them.
+    """
+
+    module: str
+    attribute: str
+    help: str
+    needs: tuple[tuple[str, ...], str]
+
+
+MOUNTS = {
+    "app": Mount(
+        "streamhub.commands",
+        "app",
+        "Run a stream app, or check its statement.",
+        (("lark", "msgspec"), "streamhub"),
+    ),
+    "query": Mount(
+        "streamhub.commands",
+        "query",
+        "Try a statement on recorded data, without a broker.",
+        (("lark", "msgspec"), "streamhub"),
+    ),
+}
+
+
+class LazyGroup(TyperGroup):
+    """The commands of this room, and the mounted ones of others."""
+
+    def list_commands(self, ctx: Context) -> list[str]:
+        """Return all names, mounted ones included."""
+        return [*super().list_commands(ctx), *MOUNTS]
+
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
+        """Return a command; for a mounted one a stand-in with its help, which is all a listing needs."""
+        mount = MOUNTS.get(cmd_name)
+        if mount is None:
+            return super().get_command(ctx, cmd_name)
+        return typer.core.TyperCommand(cmd_name, help=mount.help)
+
+    def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
+        """Return the command to run; this is where a mounted room is imported."""
+        if args and args[0] in MOUNTS:
+            return args[0], _load(args[0]), args[1:]
+        return super().resolve_command(ctx, args)
+
+
+def _load(name: str) -> Command:
+    mount = MOUNTS[name]
+    packages, extra = mount.needs
+    missing = [package for package in packages if importlib.util.find_spec(package) is None]
+    if missing or importlib.util.find_spec(mount.module) is None:
+        raise PartMissingError(f"`dtwin {name}` needs more: pip install 'digital-twin-stack[{extra}]'.")
+    loaded = getattr(importlib.import_module(mount.module), mount.attribute)
+    return typer.main.get_command(loaded)

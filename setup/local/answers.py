@@ -1,0 +1,107 @@
+"""Does a part answer?
+
+Requests to health pages, to a broker and to a database, for `up`, `status` and `doctor`.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+
+import psycopg
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from client.errors import ConfigurationError
+from client.messaging.security import KafkaSecurity
+
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback never goes through a proxy
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back.
+
+    Attributes:
+        ready: Whether the part can do its work now.
+        detail: What it said, or why there was no answer; one line.
+    """
+
+    ready: bool
+    detail: str
+
+
+def ask_health(address: str, timeout_s: float = 3.0) -> Answer:
+    """Ask `ADDRESS/health/ready`.
+
+    Args:
+        address: `http://host:port` of the service.
+        timeout_s: Largest wait for an answer [s].
+    """
+    url = f"{address.rstrip('/')}/health/ready"
+    try:
+        with _DIRECT.open(url, timeout=timeout_s) as answer:
+            return Answer(answer.status == http.HTTPStatus.OK, f"HTTP {answer.status}")
+    except urllib.error.HTTPError as error:
+        return Answer(ready=False, detail=f"HTTP {error.code} {_body(error)}".strip())
+    except (OSError, http.client.HTTPException) as error:
+        return Answer(ready=False, detail=str(getattr(error, "reason", error)))
+
+
+def ask_broker(bootstrap_servers: str, environment: dict[str, str], timeout_s: float = 5.0) -> Answer:
+    """Ask a broker for its list of topics, with the credentials of the environment.
+
+    Args:
+        bootstrap_servers: `host:port`, several with commas.
+        environment: Where `DTWIN_KAFKA__...` settings of protection are read from.
+        timeout_s: Largest wait for an answer [s].
+    """
+    try:
+        names = topic_names(bootstrap_servers, environment, timeout_s)
+    except (KafkaException, ConfigurationError) as error:
+        return Answer(ready=False, detail=str(error))
+    return Answer(ready=True, detail=f"{len(names)} topics")
+
+
+def ask_database(url: str, timeout_s: int = 3) -> Answer:
+    """Ask a database server for an answer to a query.
+
+    Args:
+        url: libpq URL of a database; not repeated in the answer, it may hold a password.
+        timeout_s: Largest wait for a connection [s].
+    """
+    try:
+        with psycopg.connect(url, connect_timeout=timeout_s) as connection:
+            connection.execute("SELECT 1")
+    except psycopg.Error as error:
+        return Answer(ready=False, detail=type(error).__name__)
+    return Answer(ready=True, detail="")
+
+
+def topic_names(bootstrap_servers: str, environment: dict[str, str], timeout_s: float = 5.0) -> list[str]:
+    """Return the topics of a broker, without its internal ones, sorted.
+
+    Raises:
+        KafkaException: no answer.
+        ConfigurationError: a setting of protection is wrong.
+    """
+    security = KafkaSecurity.from_environment(environment).to_librdkafka()
+    settings: dict[str, str | int | float | bool] = {
+        "bootstrap.servers": bootstrap_servers,
+        "log_level": 0,
+        **security,
+    }
+    topics = AdminClient(settings).list_topics(timeout=timeout_s).topics
+    return sorted(name for name in topics if not name.startswith("__"))
+
+
+def _body(error: urllib.error.HTTPError) -> str:
+    text = error.read(2000).decode("utf-8", "replace")
+    try:
+        content = json.loads(text)
+    except ValueError:
+        return text[:200]
+    return json.dumps(content)[:300]

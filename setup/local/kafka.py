@@ -1,0 +1,198 @@
+"""One Apache Kafka broker of this machine: KRaft, broker and controller in one process, loopback only.
+
+The class starts, stops and kills the process and waits until it answers. Where it listens and how it is
+protected is `listeners.py`; which jars it is made of is `jars.py`. Topics belong to whoever needs them.
+"""
+
+from __future__ import annotations
+
+import base64
+import signal
+import subprocess
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from setup.errors import PartNotReadyError
+from setup.local.jars import java_program, kafka_class_path
+from setup.local.listeners import KafkaListeners
+from setup.local.ports import any_free_port, is_answering
+from setup.local.processes import ProcessIdentity, log_tail, start_process
+
+_LOG4J_FILE = Path(__file__).with_name("log4j2.properties")
+
+# What one broker without replicas needs to be whole, and to be small: a laptop is its home.
+_SINGLE_BROKER = {
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    "offsets.topic.replication.factor": "1",
+    "offsets.topic.num.partitions": "8",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "transaction.state.log.num.partitions": "8",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    "num.partitions": "3",
+    "auto.create.topics.enable": "false",
+    "group.initial.rebalance.delay.ms": "0",  # by default the first member waits 3 s for others
+    "transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
+    "broker.heartbeat.interval.ms": "1000",
+    "broker.session.timeout.ms": "5000",  # after a kill, the next start waits this long for its former self
+    "log.cleaner.dedupe.buffer.size": "16777216",  # bytes; the default takes 128 MB of heap
+}
+
+
+class LocalKafka:
+    """A broker process with its data in one folder.
+
+    Args:
+        directory: Data, settings and (unless `log_file` is given) the log of the broker.
+        port: Port for clients on loopback; a free one when 0.
+        controller_port: Port of the KRaft controller on loopback; a free one when 0.
+        log_file: Where the broker's output goes.
+        heap_mb: Largest Java heap [MB].
+        cache: Folder of downloaded jars; the user's cache when None.
+        process: The identity of a broker that already runs on this directory.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        port: int = 0,
+        *,
+        controller_port: int = 0,
+        log_file: Path | None = None,
+        heap_mb: int = 512,
+        cache: Path | None = None,
+        process: ProcessIdentity | None = None,
+    ) -> None:
+        self.directory = directory
+        self.listeners = KafkaListeners(port or any_free_port(), controller_port or any_free_port())
+        self.log_file = log_file or directory / "broker.log"
+        self.process = process
+        self._heap_mb = heap_mb
+        self._cache = cache
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """What clients connect to."""
+        return self.listeners.bootstrap_servers
+
+    def start(self, say: Callable[[str], None] = lambda _: None) -> None:
+        """Start the process; does not wait until it answers (see `wait_ready`).
+
+        Args:
+            say: Called with a sentence when something slow begins (a download, the first formatting).
+
+        Raises:
+            DownloadError: the jars could not be fetched.
+            PartMissingError: the extra `local` is not installed.
+            PartNotReadyError: the data folder could not be formatted.
+        """
+        class_path = kafka_class_path(self._cache, say=say)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        properties = self._write_properties()
+        if not (self._data / "meta.properties").exists():
+            say("formatting the broker's storage (first time only)")
+            self._format(class_path, properties)
+        self.process = start_process(
+            [
+                java_program(),
+                f"-Xmx{self._heap_mb}m",
+                "-Xms128m",
+                "-XX:+UseG1GC",
+                "-XX:+ExitOnOutOfMemoryError",
+                "--sun-misc-unsafe-memory-access=allow",  # Kafka 4.1 unmaps its index files this way
+                "--enable-native-access=ALL-UNNAMED",
+                f"-Dlog4j2.configurationFile={_LOG4J_FILE.as_uri()}",
+                "-cp",
+                class_path,
+                "kafka.Kafka",
+                str(properties),
+            ],
+            log_file=self.log_file,
+        )
+
+    def wait_ready(self, timeout_s: float = 60.0) -> None:
+        """Wait until the broker answers a metadata request.
+
+        Raises:
+            PartNotReadyError: the process ended, or did not answer within `timeout_s` [s].
+        """
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            if self.process is None or not self.process.is_running():
+                raise PartNotReadyError(
+                    f"Kafka ended while starting. Its log {self.log_file} ends:\n{self._log_end()}"
+                )
+            # The port first: librdkafka would log every refused connection.
+            if is_answering(self.listeners.client_port) and self._answers():
+                return
+            time.sleep(0.1)
+        raise PartNotReadyError(
+            f"Kafka did not answer on {self.bootstrap_servers} within {timeout_s:g} s. "
+            f"Its log {self.log_file} ends:\n{self._log_end()}"
+        )
+
+    def stop(self, timeout_s: float = 30.0) -> None:
+        """End the broker in order: logs are flushed, the next start needs no recovery."""
+        if self.process is not None:
+            self.process.end(first_signal=signal.SIGTERM, timeout_s=timeout_s)
+            self.process = None
+
+    def kill(self) -> None:
+        """End the broker as a power cut would (for tests of what others do then); `start` brings it back."""
+        if self.process is not None:
+            self.process.kill()
+            self.process = None
+
+    @property
+    def _data(self) -> Path:
+        return self.directory / "data"
+
+    def _answers(self) -> bool:
+        try:
+            AdminClient({**self.listeners.client_settings()}).list_topics(timeout=5)
+        except KafkaException:
+            return False
+        return True
+
+    def _write_properties(self) -> Path:
+        settings = _SINGLE_BROKER | self.listeners.broker_properties() | {"log.dirs": str(self._data)}
+        path = self.directory / "server.properties"
+        path.write_text("".join(f"{key}={value}\n" for key, value in settings.items()), encoding="utf-8")
+        return path
+
+    def _format(self, class_path: str, properties: Path) -> None:
+        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        done = subprocess.run(
+            [
+                java_program(),
+                "-Xmx256m",
+                "-XX:TieredStopAtLevel=1",
+                f"-Dlog4j2.configurationFile={_LOG4J_FILE.as_uri()}",
+                "-cp",
+                class_path,
+                "kafka.tools.StorageTool",
+                "format",
+                f"--cluster-id={cluster_id}",  # one argument: an id may begin with a dash
+                "--config",
+                str(properties),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise PartNotReadyError(
+                f"The broker's data folder {self._data} could not be formatted:\n{done.stdout}{done.stderr}"
+            )
+
+    def _log_end(self) -> str:
+        # The causes, without the frames of Java's stack traces.
+        lines = log_tail(self.log_file, 200).splitlines()
+        return "\n".join([line for line in lines if not line.startswith(("\t", "WARNING:"))][-12:])

@@ -1,0 +1,154 @@
+"""The stack's own services as this machine runs them: which module, which port, which environment.
+
+Only descriptions: starting and stopping them is `stack.py`. What each variable means is told by the service
+itself.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import secrets
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from setup.errors import PartMissingError
+from setup.local.paths import Home, clone_folder
+from setup.local.postgres import database_url
+from setup.local.state import PartState
+
+KAFKA_PORT = 9092
+SENSORTHINGS_PORT = 8084
+PLATFORM_PORT = 1908
+
+# Parts in the order in which they are shown; programs of the demo follow.
+PARTS = ("kafka", "postgres", "sensorthings", "runner", "platform")
+
+# A part given by URL is used instead of started.
+GIVEN_BY = {
+    "kafka": "DTWIN_KAFKA__BOOTSTRAP_SERVERS",
+    "postgres": "DTWIN_POSTGRES__URL",
+    "sensorthings": "DTWIN_SENSORTHINGS__URL",
+}
+
+PATIENCE_S = 25.0  # how long a part may take to end in order before it is killed
+_POLITE_SIGNALS = {
+    "postgres": signal.SIGINT
+}  # PostgreSQL's "fast" shutdown; SIGTERM would wait for its clients
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the parts of one running stack are.
+
+    Attributes:
+        kafka: Bootstrap servers.
+        kafka_settings: Further environment with which clients reach the broker (protection).
+        postgres: libpq URL of the maintenance database.
+        sensorthings: `http://host:port`.
+        platform: `http://host:port`.
+    """
+
+    kafka: str
+    postgres: str
+    sensorthings: str
+    platform: str
+    kafka_settings: Mapping[str, str] = field(default_factory=dict)
+
+
+def given_address(part: str, environment: Mapping[str, str] = os.environ) -> str | None:
+    """Return the address of a part that the environment names, or None when it is ours to start."""
+    name = GIVEN_BY.get(part)
+    return (environment.get(name) or None) if name else None
+
+
+def wanted_port(part: str, default: int, environment: Mapping[str, str] = os.environ) -> int:
+    """Return the port that a part should listen on if free: `DTWIN_<PART>__PORT`, else its usual one."""
+    text = environment.get(f"DTWIN_{part.upper()}__PORT", "")
+    return int(text) if text.isdecimal() else default
+
+
+def end_part(part: PartState) -> bool:
+    """End the process of a part in the way that suits it; return whether it ended without being killed."""
+    process = part.process
+    if process is None:
+        return True
+    return process.end(first_signal=_POLITE_SIGNALS.get(part.name, signal.SIGTERM), timeout_s=PATIENCE_S)
+
+
+def module_command(module: str, *arguments: str) -> list[str]:
+    """Return the command that runs a module of this installation.
+
+    Raises:
+        PartMissingError: there is no such program in this installation.
+    """
+    try:
+        found = importlib.util.find_spec(module if "." in module else f"{module}.__main__")
+    except ModuleNotFoundError:
+        found = None
+    if found is None:
+        raise PartMissingError(
+            f"This installation has no program `python -m {module}`: "
+            "install it whole with pip install 'digital-twin-stack[local]'."
+        )
+    return [sys.executable, "-m", module, *arguments]
+
+
+def base_environment(home: Home) -> dict[str, str]:
+    """Return the environment that every child process gets: ours, made independent of the working folder."""
+    environment = dict(os.environ) | {
+        "DTWIN_HOME": str(home.folder),
+        "PYTHONUNBUFFERED": "1",  # log lines appear when they are written
+        "PYTHONSAFEPATH": "1",  # a file named like one of our rooms in the working folder must not shadow it
+    }
+    clone = clone_folder()
+    if clone is not None:
+        rest = environment.get("PYTHONPATH")
+        environment["PYTHONPATH"] = f"{clone}{os.pathsep}{rest}" if rest else str(clone)
+    return environment
+
+
+def stack_environment(home: Home, addresses: Addresses) -> dict[str, str]:
+    """Return the environment from which programs of the stack find its services."""
+    return {
+        **base_environment(home),
+        **addresses.kafka_settings,
+        "DTWIN_KAFKA__BOOTSTRAP_SERVERS": addresses.kafka,
+        "DTWIN_SENSORTHINGS__URL": addresses.sensorthings,
+        "DTWIN_RUNNER__DIRECTORY": str(home.runner),
+    }
+
+
+def sensorthings_settings(addresses: Addresses) -> dict[str, str]:
+    """Return the settings of the SensorThings service."""
+    host, _, port = addresses.sensorthings.partition("://")[2].partition(":")
+    return {
+        "DTWIN_SENSORTHINGS__DATABASE_URL": database_url(addresses.postgres, "sensorthings"),
+        "DTWIN_SENSORTHINGS__HOST": host,
+        "DTWIN_SENSORTHINGS__PORT": port,
+        "DTWIN_SENSORTHINGS__ROOT_URL": addresses.sensorthings,
+    }
+
+
+def platform_settings(home: Home, addresses: Addresses, mode: str) -> dict[str, str]:
+    """Return the settings of the platform; the secret is handed over as the name of its file."""
+    host, _, port = addresses.platform.partition("://")[2].partition(":")
+    return {
+        "DTWIN_PLATFORM__DATABASE_URL": database_url(addresses.postgres, "platform"),
+        "DTWIN_PLATFORM__HOST": host,
+        "DTWIN_PLATFORM__PORT": port,
+        "DTWIN_PLATFORM__MODE": mode,
+        "DTWIN_PLATFORM__SECRET_KEY_FILE": str(home.secret_key_file),
+    }
+
+
+def ensure_secret_key(home: Home) -> None:
+    """Make the platform's secret key unless there is one; only its owner may read the file."""
+    path = home.secret_key_file
+    if path.exists():
+        return
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(secrets.token_urlsafe(48))

@@ -1,0 +1,144 @@
+"""Fixtures that every kind of test may ask for: real services, started once per run and only when asked for.
+
+A service given by URL in the environment is used instead of started, with the same names as `dtwin up`:
+`DTWIN_KAFKA__BOOTSTRAP_SERVERS`, `DTWIN_POSTGRES__URL`, `DTWIN_SENSORTHINGS__URL`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import secrets
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_socket
+
+_UNIT = Path(__file__).parent / "unit"
+_READY_TIMEOUT_S = 60.0
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Close the network to unit tests; the plugin opens it again after each test."""
+    if item.path.is_relative_to(_UNIT):
+        # Unix sockets stay: an asyncio event loop is made of a pair of them.
+        pytest_socket.disable_socket(allow_unix_socket=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by the services they use, so that `-m "not kafka"` means what it says."""
+    for item in items:
+        names = set(getattr(item, "fixturenames", ()))
+        if "kafka_bootstrap" in names:
+            item.add_marker(pytest.mark.kafka)
+        if names & {"postgres_url", "new_database", "sensorthings_url"}:
+            item.add_marker(pytest.mark.postgres)
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """`host:port` of a real broker."""
+    given = os.environ.get("DTWIN_KAFKA__BOOTSTRAP_SERVERS")
+    if given:
+        yield given
+        return
+    from setup.local.kafka import LocalKafka
+
+    broker = LocalKafka(tmp_path_factory.mktemp("kafka"))
+    broker.start()
+    try:
+        broker.wait_ready(_READY_TIMEOUT_S)
+        yield broker.bootstrap_servers
+    finally:
+        broker.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """libpq URL of the maintenance database of a real server."""
+    given = os.environ.get("DTWIN_POSTGRES__URL")
+    if given:
+        yield given
+        return
+    from setup.local.postgres import LocalPostgres
+
+    server = LocalPostgres(tmp_path_factory.mktemp("postgres"), durable=False)
+    server.start()
+    try:
+        server.wait_ready(_READY_TIMEOUT_S)
+        yield server.url()
+    finally:
+        server.stop()
+        server.remove()
+
+
+@pytest.fixture(scope="session")
+def new_database(postgres_url: str) -> Callable[[str], str]:
+    """A function that makes a fresh, empty database and returns its SQLAlchemy URL (psycopg 3)."""
+    from setup.local.postgres import create_database, database_url
+
+    def create(prefix: str = "test") -> str:
+        name = f"{re.sub('[^a-z0-9_]', '_', prefix.lower())[:40]}_{secrets.token_hex(4)}"
+        create_database(postgres_url, name)
+        return database_url(postgres_url, name)
+
+    return create
+
+
+@pytest.fixture(scope="session")
+def unique_system() -> Callable[[], str]:
+    """A function that returns a valid system name which nothing else in this or another run uses."""
+    company = f"at.test-{secrets.token_hex(4)}"
+    numbers = itertools.count(1)
+    return lambda: f"{company}.Workcenter.Station{next(numbers)}"
+
+
+@pytest.fixture(scope="session")
+def sensorthings_url(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Address of a running SensorThings service on an empty database, without the version: `http://127.0.0.1:PORT`."""
+    given = os.environ.get("DTWIN_SENSORTHINGS__URL")
+    if given:
+        yield given.rstrip("/")
+        return
+    from setup.local.ports import any_free_port
+    from setup.local.processes import log_tail, start_process
+
+    new_database_: Callable[[str], str] = request.getfixturevalue("new_database")
+    port = any_free_port()
+    address = f"http://127.0.0.1:{port}"
+    log_file = tmp_path_factory.mktemp("sensorthings") / "service.log"
+    process = start_process(
+        [sys.executable, "-m", "sensorthings", "serve", "--port", str(port)],
+        log_file=log_file,
+        environment=os.environ
+        | {
+            "DTWIN_SENSORTHINGS__DATABASE_URL": new_database_("sensorthings"),
+            "DTWIN_SENSORTHINGS__ROOT_URL": address,
+        },
+        folder=Path(__file__).parents[1],
+    )
+    try:
+        deadline = time.monotonic() + _READY_TIMEOUT_S
+        while not _is_ready(f"{address}/health/ready"):
+            if not process.is_running() or time.monotonic() > deadline:
+                pytest.fail(f"The SensorThings service did not start:\n{log_tail(log_file, 40)}")
+            time.sleep(0.1)
+        yield address
+    finally:
+        process.end()
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 (an address made above)
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False

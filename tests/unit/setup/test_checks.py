@@ -1,0 +1,54 @@
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from client.errors import ConfigurationError
+from setup import checks
+
+
+class Recorder:
+    """Stands for running commands: notes them, and fails those whose text contains a word."""
+
+    def __init__(self, failing: str = "") -> None:
+        self.commands: list[list[str]] = []
+        self._failing = failing
+
+    def __call__(self, command: Sequence[str], _folder: Path) -> int:
+        self.commands.append(list(command))
+        return 1 if self._failing and self._failing in " ".join(command) else 0
+
+
+def test_cheap_checks_come_before_tests_and_unit_tests_before_others() -> None:
+    names = [step.name for step in checks.all_steps(Path(__file__).parents[3])]
+    assert names[:4] == ["lint", "format", "types", "imports"]
+    assert names[4] == "unit"
+
+
+def test_one_failure_fails_the_whole_and_the_rest_still_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    run = Recorder(failing="mypy")
+    assert checks.run_checks(None, [], run) == 1
+    assert len(run.commands) == len(checks.all_steps(Path(__file__).parents[3]))
+    assert "failed: types" in capsys.readouterr().out
+
+
+def test_all_passed_is_said_and_returns_zero(capsys: pytest.CaptureFixture[str]) -> None:
+    assert checks.run_checks(None, [], Recorder()) == 0
+    assert "all passed" in capsys.readouterr().out
+
+
+def test_further_arguments_go_to_pytest_only() -> None:
+    run = Recorder()
+    checks.run_checks(None, ["-k", "station"], run)
+    assert [command[-2:] == ["-k", "station"] for command in run.commands[:5]] == [False] * 4 + [True]
+
+
+def test_only_one_step_can_be_chosen() -> None:
+    run = Recorder()
+    checks.run_checks("lint", [], run)
+    assert len(run.commands) == 1
+
+
+def test_an_unknown_step_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ConfigurationError, match="Steps: lint, format"):
+        checks.run_checks("everything", [], Recorder())
