@@ -1,0 +1,109 @@
+"""The command line of the platform: ``python -m platform_ui serve|migrate|load-demo``."""
+
+import asyncio
+import logging
+import os
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+import uvicorn
+
+from client.errors import ConfigurationError, DigitalTwinError
+from platform_ui import db
+from platform_ui.app import create_app
+from platform_ui.demo import load_demo
+from platform_ui.settings import PlatformSettings, database_url
+from platform_ui.systems.tail import TailHub
+
+USAGE = 2
+FAILURE = 1
+GRACE_S = 3
+
+command = typer.Typer(
+    name="platform", help="The platform: pages and API of the Digital Twin Stack.", no_args_is_help=True
+)
+
+
+class _Server(uvicorn.Server):
+    """Ends the live tails as soon as the process is told to stop: they would last for ever."""
+
+    def __init__(self, config: uvicorn.Config, tails: TailHub) -> None:
+        super().__init__(config)
+        self._tails = tails
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._tails.stop()
+        super().handle_exit(sig, frame)
+
+
+@command.command()
+def serve(
+    *,
+    migrate_first: Annotated[
+        bool, typer.Option("--migrate/--no-migrate", help="Bring the schema up to date first.")
+    ] = True,
+) -> None:
+    """Serve the site until the process is told to stop."""
+    settings = _settings()
+    if migrate_first:
+        db.migrate(settings.database_url)
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        timeout_graceful_shutdown=GRACE_S,
+        access_log=False,
+        server_header=False,
+    )
+    _Server(config, app.state.tails).run()
+
+
+@command.command()
+def migrate() -> None:
+    """Bring the schema of the database up to date."""
+    try:
+        db.migrate(database_url(os.environ))
+    except ConfigurationError as error:
+        _refuse(error, USAGE)
+
+
+@command.command("load-demo")
+def load_demo_data() -> None:
+    """Create the demo's people, companies, systems, client apps and stream apps; can be repeated."""
+    settings = _settings()
+    db.migrate(settings.database_url)
+    try:
+        summary = asyncio.run(load_demo(settings))
+    except ConfigurationError as error:
+        _refuse(error, USAGE)
+    except DigitalTwinError as error:
+        _refuse(error, FAILURE)
+    typer.echo(summary)
+
+
+def _settings() -> PlatformSettings:
+    try:
+        return PlatformSettings.from_environment(os.environ)
+    except ConfigurationError as error:
+        _refuse(error, USAGE)
+
+
+def _refuse(error: DigitalTwinError, status: int) -> NoReturn:
+    typer.echo(f"platform: {error}", err=True)
+    hint = getattr(error, "hint", "")
+    if hint:
+        typer.echo(hint, err=True)
+    raise typer.Exit(status)
+
+
+def main() -> None:
+    """Run the command line."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # one line per unit would drown the rest
+    command(prog_name="python -m platform_ui")
+
+
+if __name__ == "__main__":
+    main()

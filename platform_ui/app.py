@@ -1,0 +1,113 @@
+"""The composition root: the one place that chooses technologies and puts the site together."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import Depends, FastAPI
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.staticfiles import StaticFiles
+
+from platform_ui import health, problems
+from platform_ui.accounts import api as accounts_api
+from platform_ui.accounts import pages as accounts_pages
+from platform_ui.broker import KafkaTopics, TopicAdministrator
+from platform_ui.browser import BrowserMiddleware, check_csrf
+from platform_ui.clients import api as clients_api
+from platform_ui.clients import pages as clients_pages
+from platform_ui.companies import api as companies_api
+from platform_ui.companies import pages as companies_pages
+from platform_ui.db import Sessions, create_engine, create_sessions
+from platform_ui.errors import PlatformError
+from platform_ui.overview import pages as overview_pages
+from platform_ui.settings import Mode, PlatformSettings
+from platform_ui.streams import api as streams_api
+from platform_ui.streams import pages as streams_pages
+from platform_ui.streams.runner_port import StreamRunner
+from platform_ui.systems import api as systems_api
+from platform_ui.systems import pages as systems_pages
+from platform_ui.systems import service as systems
+from platform_ui.systems.tail import TailHub
+from platform_ui.systems.units import UnitDirectory
+from platform_ui.web import STATIC
+from streamhub.runner import RunnerDirectory
+
+_log = logging.getLogger(__name__)
+
+RECONCILE_RETRY_S = 5.0
+# overview comes last: its /systems/{name} must not catch /systems/new.
+PAGES = (accounts_pages, companies_pages, systems_pages, clients_pages, streams_pages, overview_pages)
+API = (accounts_api, companies_api, systems_api, clients_api, streams_api)
+
+
+def create_app(
+    settings: PlatformSettings,
+    *,
+    topics: TopicAdministrator | None = None,
+    runner: StreamRunner | None = None,
+) -> FastAPI:
+    """Put the site together; it connects when it is first used.
+
+    Args:
+        settings: what the operator wants.
+        topics: the broker's topics; a real broker when left out.
+        runner: the runner of stream apps; the folder of the settings when left out.
+    """
+    app = FastAPI(
+        title="Digital Twin Stack",
+        version=health.package_version(),
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_lifespan,
+        dependencies=[Depends(check_csrf)],
+    )
+    app.state.settings = settings
+    app.state.secret_key = settings.secret_key
+    app.state.is_demo = settings.mode is Mode.DEMO
+    app.state.engine = create_engine(settings.database_url)
+    app.state.sessions = create_sessions(app.state.engine)
+    app.state.topics = topics or KafkaTopics(settings.kafka_bootstrap_servers, settings.security)
+    app.state.runner = runner or RunnerDirectory(settings.runner_directory)
+    app.state.units = UnitDirectory(settings.sensorthings_url)
+    app.state.tails = TailHub(settings.kafka_bootstrap_servers, settings.security, app.state.units)
+    app.state.metrics = health.SiteMetrics()
+    app.add_middleware(BrowserMiddleware)
+    app.add_middleware(health.MetricsMiddleware, metrics=app.state.metrics)
+    problems.install(app)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.include_router(health.router)
+    for pages in PAGES:
+        app.include_router(pages.router)
+    for api in API:
+        app.include_router(api.router, prefix="/api/v1")
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    mending = asyncio.create_task(_reconcile(app.state.sessions, app.state.topics))
+    try:
+        yield
+    finally:
+        mending.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await mending
+        app.state.tails.stop()
+        await app.state.units.close()
+        await app.state.engine.dispose()
+
+
+async def _reconcile(sessions: Sessions, topics: TopicAdministrator) -> None:
+    """Mend systems that a crash left half-made, as soon as database and broker answer."""
+    while True:
+        try:
+            async with sessions() as session:
+                await systems.reconcile(session, topics)
+        except (PlatformError, SQLAlchemyError) as error:
+            _log.warning("systems cannot be checked yet: %s", error)
+            await asyncio.sleep(RECONCILE_RETRY_S)
+        else:
+            return

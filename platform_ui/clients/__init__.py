@@ -1,0 +1,1 @@
+"""Client apps: devices and programs that belong to a system."""

@@ -1,0 +1,1 @@
+"""Companies (domain.enterprise) and their admins."""

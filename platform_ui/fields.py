@@ -1,0 +1,70 @@
+"""Forms as pydantic models: reading them, and messages that a person understands.
+
+What lives here: what the forms of all domains share. What does not: the fields of any form.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+
+from platform_ui.errors import FormError
+
+LEVEL_PATTERN = r"^[A-Za-z0-9-]*$"
+APP_NAME_PATTERN = r"^[A-Za-z0-9_-]*$"
+STREAM_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"  # also a folder and a consumer group
+
+FormType = TypeVar("FormType", bound="Form")
+
+
+class Form(BaseModel):
+    """A form; surrounding blanks are dropped, unknown fields (such as the CSRF token) are left aside."""
+
+    model_config = ConfigDict(str_strip_whitespace=True, extra="ignore", frozen=True)
+
+
+Secret = Annotated[str, StringConstraints(strip_whitespace=False, min_length=1, max_length=128)]
+
+
+def read_form(kind: type[FormType], values: Mapping[str, object]) -> FormType:
+    """Check a form as it was sent.
+
+    Raises:
+        FormError: at least one field cannot be accepted; one message per field.
+    """
+    try:
+        return kind.model_validate(dict(values))
+    except ValidationError as error:
+        raise FormError(messages(error)) from None
+
+
+def messages(error: ValidationError) -> dict[str, str]:
+    """Return one message per field, the first one where there are several."""
+    found: dict[str, str] = {}
+    for fault in error.errors():
+        name = str(fault["loc"][0]) if fault["loc"] else "form"
+        found.setdefault(name, explain(str(fault["type"]), fault.get("ctx", {}), str(fault["msg"])))
+    return found
+
+
+def explain(kind: str, context: Mapping[str, Any], message: str) -> str:
+    """Return what a person should do about one fault that pydantic found."""
+    minimum, maximum = context.get("min_length"), context.get("max_length")
+    sentences = {
+        "missing": "Fill in this field.",
+        "string_type": "This must be text.",
+        "string_too_short": "Fill in this field." if minimum == 1 else f"At least {minimum} characters.",
+        "string_too_long": f"At most {maximum} characters.",
+        "string_pattern_mismatch": _allowed(str(context.get("pattern", ""))),
+    }
+    return sentences.get(kind, message.removeprefix("Value error, "))
+
+
+def _allowed(pattern: str) -> str:
+    if pattern == LEVEL_PATTERN:
+        return "Only letters A to Z, digits and hyphens."
+    if pattern == APP_NAME_PATTERN:
+        return "Only letters A to Z, digits, hyphens and underscores."
+    if pattern == STREAM_NAME_PATTERN:
+        return "Only letters A to Z, digits, hyphens and underscores, beginning with a letter or digit."
+    return f"This must match {pattern}."

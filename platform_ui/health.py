@@ -1,0 +1,142 @@
+"""Liveness, readiness, metrics and version: what operators and the local stack ask.
+
+What lives here: the four addresses and the metrics of the site. What does not: metrics of stream apps (their
+own processes serve them).
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from fastapi import APIRouter, Request
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from platform_ui.errors import BrokerError
+
+router = APIRouter(include_in_schema=False)
+
+CHECK_TIMEOUT_S = 6.0
+
+
+class SiteMetrics:
+    """The metrics of one running site, with labels from a bounded set."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "dtwin_platform_requests",
+            "Requests answered.",
+            ["method", "route", "status"],
+            registry=self.registry,
+        )
+        self.duration = Histogram(
+            "dtwin_platform_request_duration_seconds",
+            "Time until the answer began [s].",
+            ["route"],
+            registry=self.registry,
+        )
+        self.watchers = Gauge(
+            "dtwin_platform_tail_watchers", "Browsers that watch a live tail.", registry=self.registry
+        )
+
+
+class MetricsMiddleware:
+    """Counts requests and times them until the answer begins."""
+
+    def __init__(self, app: ASGIApp, metrics: SiteMetrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one exchange."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+
+        async def send_counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                route = _route(scope)
+                self._metrics.requests.labels(scope["method"], route, str(message["status"])).inc()
+                self._metrics.duration.labels(route).observe(time.perf_counter() - began)
+            await send(message)
+
+        await self._app(scope, receive, send_counted)
+
+
+def _route(scope: Scope) -> str:
+    """Return the pattern of the address, never the address: the number of labels must stay small."""
+    return str(getattr(scope.get("route"), "path", "") or "unmatched")
+
+
+def package_version() -> str:
+    """Return the version of the installed distribution, or ``unknown`` in a bare checkout."""
+    try:
+        return version("digital-twin-stack")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+@router.get("/health/live")
+async def show_live() -> dict[str, str]:
+    """Tell that the process answers."""
+    return {"status": "ok"}
+
+
+@router.get("/health/ready")
+async def show_ready(request: Request) -> Response:
+    """Tell whether everything that pages need is there, part by part."""
+    names = ("database", "kafka")
+    results = await asyncio.gather(_try(lambda: _ask_database(request)), _try(lambda: _ask_broker(request)))
+    parts = dict(zip(names, results, strict=True))
+    is_ready = all(result == "ok" for result in results)
+    status = HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE
+    return JSONResponse({"status": "ok" if is_ready else "unavailable", "parts": parts}, status_code=status)
+
+
+async def _try(check: Callable[[], Awaitable[Any]]) -> str:
+    try:
+        async with asyncio.timeout(CHECK_TIMEOUT_S):
+            await check()
+    except TimeoutError:
+        return f"no answer within {CHECK_TIMEOUT_S:.0f} s"
+    except (SQLAlchemyError, BrokerError, OSError) as error:
+        return type(error).__name__
+    return "ok"
+
+
+async def _ask_database(request: Request) -> None:
+    async with request.app.state.sessions() as session:
+        await session.execute(text("SELECT 1"))
+
+
+async def _ask_broker(request: Request) -> None:
+    await asyncio.to_thread(request.app.state.topics.check)
+
+
+@router.get("/metrics")
+async def show_metrics(request: Request) -> Response:
+    """Give the metrics in the text format of Prometheus."""
+    metrics: SiteMetrics = request.app.state.metrics
+    metrics.watchers.set(request.app.state.tails.watchers)
+    return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+@router.get("/version")
+async def show_version() -> dict[str, str]:
+    """Tell the version."""
+    return {"name": "digital-twin-stack", "version": package_version()}

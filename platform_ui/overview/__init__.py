@@ -1,0 +1,1 @@
+"""Pages that show several domains at once: dashboard, a company with its systems, a system with its parts."""

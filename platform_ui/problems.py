@@ -1,0 +1,131 @@
+"""The site's last handlers: every error becomes a page for people or an RFC 9457 problem for programs.
+
+What lives here: the shape of error answers. What does not: which error has which status (``errors``).
+"""
+
+import logging
+from http import HTTPStatus
+from urllib.parse import quote
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from client.errors import InvalidNameError
+from platform_ui.errors import (
+    FormError,
+    NotFoundError,
+    NotLoggedInError,
+    PlatformError,
+    TooManyAttemptsError,
+    status_of,
+)
+from platform_ui.fields import explain
+from platform_ui.web import Page
+
+_log = logging.getLogger(__name__)
+
+API_PREFIX = "/api/"
+PROBLEM_TYPE = "application/problem+json"
+
+
+def install(app: FastAPI) -> None:
+    """Register the handlers of all errors with an application."""
+    app.add_exception_handler(PlatformError, _on_platform_error)
+    app.add_exception_handler(InvalidNameError, _on_invalid_name)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(Exception, _on_surprise)
+
+
+def wants_problem(request: Request) -> bool:
+    """Return whether the answer goes to a program: the API, htmx, or a fetch that asks for JSON."""
+    if request.url.path.startswith(API_PREFIX) or "hx-request" in request.headers:
+        return True
+    accepted = request.headers.get("accept", "")
+    return "json" in accepted and "text/html" not in accepted
+
+
+def problem(request: Request, error: PlatformError, status: int) -> Response:
+    """Return a problem document.
+
+    Source: RFC 9457, clause 3 "Members of a Problem Details Object".
+    """
+    body: dict[str, object] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": error.detail,
+        "instance": request.url.path,
+        "code": error.code,
+    }
+    if error.hint:
+        body["hint"] = error.hint
+    if error.fields:
+        body["errors"] = [{"pointer": f"/{name}", "detail": text} for name, text in error.fields.items()]
+    return JSONResponse(body, status_code=status, media_type=PROBLEM_TYPE)
+
+
+async def _on_platform_error(request: Request, error: Exception) -> Response:
+    known = error if isinstance(error, PlatformError) else PlatformError(str(error))
+    status = status_of(known)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        _log.error("%s %s failed: %s", request.method, request.url.path, known, extra={"code": known.code})
+    response = _answer(request, known, status)
+    if isinstance(known, TooManyAttemptsError):
+        response.headers["Retry-After"] = str(known.retry_after_s)
+    return response
+
+
+def _answer(request: Request, error: PlatformError, status: int) -> Response:
+    if isinstance(error, NotLoggedInError) and not request.url.path.startswith(API_PREFIX):
+        return _to_login(request, error)
+    if wants_problem(request):
+        return problem(request, error, status)
+    return Page(request).render("errors/error.html", status=status, error=error, status_code=status)
+
+
+def _to_login(request: Request, error: PlatformError) -> Response:
+    following = f"?next={quote(request.url.path)}" if request.method == "GET" else ""
+    if wants_problem(request):
+        response = problem(request, error, HTTPStatus.UNAUTHORIZED)
+        response.headers["HX-Redirect"] = "/login"
+        return response
+    return RedirectResponse(f"/login{following}", status_code=HTTPStatus.SEE_OTHER)
+
+
+async def _on_invalid_name(request: Request, error: Exception) -> Response:
+    """A name in an address that cannot be a name: there is no such object."""
+    return await _on_platform_error(request, NotFoundError(str(error)))
+
+
+async def _on_invalid_request(request: Request, error: Exception) -> Response:
+    faults = error.errors() if isinstance(error, RequestValidationError) else ()
+    fields = {
+        str(fault["loc"][-1]): explain(str(fault["type"]), fault.get("ctx", {}), str(fault["msg"]))
+        for fault in faults
+    }
+    return await _on_platform_error(request, FormError(fields))
+
+
+async def _on_http_error(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else HTTPStatus.INTERNAL_SERVER_ERROR
+    phrase = HTTPStatus(status).phrase
+    known = PlatformError(
+        "There is no such page." if status == HTTPStatus.NOT_FOUND else f"{phrase}.",
+        code=f"http.{phrase.lower().replace(' ', '_')}",
+    )
+    response = _answer(request, known, status)
+    for name, value in (getattr(error, "headers", None) or {}).items():
+        response.headers[name] = value
+    return response
+
+
+async def _on_surprise(request: Request, error: Exception) -> Response:
+    """The last handler: never a stack trace in the answer, always one in the log."""
+    _log.error("%s %s raised", request.method, request.url.path, exc_info=error)
+    known = PlatformError(
+        "Something went wrong on our side; it has been written down.", code="platform.surprise"
+    )
+    return _answer(request, known, HTTPStatus.INTERNAL_SERVER_ERROR)

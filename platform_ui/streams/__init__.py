@@ -1,0 +1,1 @@
+"""Stream apps: statements that carry records from one system to another."""

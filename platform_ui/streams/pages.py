@@ -1,0 +1,206 @@
+"""The pages of stream apps: list, show, create, change, deploy, stop, delete, log."""
+
+from fastapi import APIRouter
+from starlette.responses import PlainTextResponse, Response
+
+from platform_ui.accounts.access import LoggedIn
+from platform_ui.audit import service as audit
+from platform_ui.db import Database
+from platform_ui.errors import FormError, PlatformError, status_of
+from platform_ui.fields import read_form
+from platform_ui.settings import CurrentSettings
+from platform_ui.streams import service
+from platform_ui.streams.access import Runner
+from platform_ui.streams.forms import StatementForm, StreamAppForm
+from platform_ui.systems import service as systems
+from platform_ui.web import CurrentPage, Page
+
+router = APIRouter(include_in_schema=False)
+
+LOG_LINES = 100
+LOG_LINES_DOWNLOAD = 100_000
+
+
+@router.get("/apps")
+async def list_apps(page: CurrentPage, database: Database, user: LoggedIn, runner: Runner) -> Response:
+    """Show the stream apps of all systems of the person; htmx asks for the table alone."""
+    apps = await service.list_apps(database, user, runner)
+    if "hx-request" in page.request.headers:
+        return page.render("streams/table.html", apps=apps)
+    return page.render("streams/list.html", apps=apps, systems=await systems.list_systems(database, user))
+
+
+@router.post("/systems/{system}/apps/check")
+async def check_statement(page: CurrentPage, database: Database, user: LoggedIn, system: str) -> Response:
+    """Tell whether a statement would be accepted, while it is being typed."""
+    found = await systems.get_system(database, user, system)
+    values = await page.form()
+    message = ""
+    try:
+        service.check_statement(found.name, read_form(StatementForm, values).statement)
+    except FormError as error:
+        message = error.fields["statement"]
+    return page.render("streams/check.html", message=message)
+
+
+@router.get("/systems/{system}/apps/new")
+async def show_form(page: CurrentPage, database: Database, user: LoggedIn, system: str) -> Response:
+    """Show the form of a new stream app."""
+    found = await systems.get_system(database, user, system)
+    values = {"statement": f"SELECT * FROM {found.name};"}  # noqa: S608 - our own language, never SQL
+    return page.render(
+        "streams/new.html",
+        system=found,
+        systems=await systems.list_systems(database, user),
+        values=values,
+        errors={},
+    )
+
+
+@router.post("/systems/{system}/apps/new")
+async def create_app(page: CurrentPage, database: Database, user: LoggedIn, system: str) -> Response:
+    """Create a stream app."""
+    values = await page.form()
+    found = await systems.get_system(database, user, system)
+    try:
+        app = await service.create_app(database, user, system, read_form(StreamAppForm, values))
+    except PlatformError as error:
+        return page.render(
+            "streams/new.html",
+            status=status_of(error),
+            system=found,
+            systems=await systems.list_systems(database, user),
+            values=values,
+            errors=error.fields,
+        )
+    return page.redirect(
+        f"/systems/{system}/apps/{app.name}", f"{app.name} is created. Deploy it to let it run."
+    )
+
+
+@router.get("/systems/{system}/apps/{name}")
+async def show_app(
+    page: CurrentPage, *, database: Database, user: LoggedIn, runner: Runner, system: str, name: str
+) -> Response:
+    """Show a stream app."""
+    view = await service.get_app(database, user, system, name, runner)
+    return await _show(page, database, view, runner)
+
+
+async def _show(
+    page: Page,
+    database: Database,
+    view: service.AppView,
+    runner: Runner,
+    *,
+    error: PlatformError | None = None,
+    statement: str | None = None,
+) -> Response:
+    return page.render(
+        "streams/show.html",
+        status=status_of(error) if error else 200,
+        view=view,
+        log=await service.log_of(view, runner, LOG_LINES),
+        entries=await audit.entries_of(database, view.app_id) if view.is_ours else [],
+        values={"statement": view.app.statement if statement is None else statement},
+        errors=error.fields if error else {},
+        error=error,
+    )
+
+
+@router.get("/systems/{system}/apps/{name}/state")
+async def show_state(
+    page: CurrentPage, *, database: Database, user: LoggedIn, runner: Runner, system: str, name: str
+) -> Response:
+    """Show the part of the app's page that changes by itself."""
+    view = await service.get_app(database, user, system, name, runner)
+    return page.render("streams/state.html", view=view, log=await service.log_of(view, runner, LOG_LINES))
+
+
+@router.post("/systems/{system}/apps/{name}/statement")
+async def change_statement(
+    page: CurrentPage,
+    *,
+    database: Database,
+    user: LoggedIn,
+    runner: Runner,
+    settings: CurrentSettings,
+    system: str,
+    name: str,
+) -> Response:
+    """Save another statement."""
+    values = await page.form()
+    view = await service.get_app(database, user, system, name, runner)
+    brokers = settings.kafka_bootstrap_servers
+    try:
+        form = read_form(StatementForm, values)
+        await service.change_statement(
+            database, user=user, view=view, form=form, runner=runner, brokers=brokers
+        )
+    except FormError as error:
+        return await _show(page, database, view, runner, error=error, statement=values.get("statement", ""))
+    notice = (
+        "The statement is saved; the app restarts with it." if view.is_wanted else "The statement is saved."
+    )
+    return page.redirect(view.url, notice)
+
+
+@router.post("/systems/{system}/apps/{name}/deploy")
+async def deploy_app(
+    page: CurrentPage,
+    *,
+    database: Database,
+    user: LoggedIn,
+    runner: Runner,
+    settings: CurrentSettings,
+    system: str,
+    name: str,
+) -> Response:
+    """Let an app run."""
+    view = await service.get_app(database, user, system, name, runner)
+    await service.deploy_app(database, user, view, runner, settings.kafka_bootstrap_servers)
+    return page.redirect(view.url, f"{name} is being started.")
+
+
+@router.post("/systems/{system}/apps/{name}/stop")
+async def stop_app(
+    page: CurrentPage, *, database: Database, user: LoggedIn, runner: Runner, system: str, name: str
+) -> Response:
+    """Let an app stand still."""
+    view = await service.get_app(database, user, system, name, runner)
+    await service.stop_app(database, user, view, runner)
+    return page.redirect(view.url, f"{name} is being stopped; it keeps its place in the stream.")
+
+
+@router.get("/systems/{system}/apps/{name}/delete")
+async def show_deletion(
+    page: CurrentPage, *, database: Database, user: LoggedIn, runner: Runner, system: str, name: str
+) -> Response:
+    """Ask before a stream app is deleted."""
+    view = await service.get_app(database, user, system, name, runner)
+    service.require_source_side(view)
+    return page.render("streams/delete.html", view=view)
+
+
+@router.post("/systems/{system}/apps/{name}/delete")
+async def delete_app(
+    page: CurrentPage, *, database: Database, user: LoggedIn, runner: Runner, system: str, name: str
+) -> Response:
+    """Delete a stream app."""
+    view = await service.get_app(database, user, system, name, runner)
+    await service.delete_app(database, user, view, runner)
+    return page.redirect(f"/systems/{system}", f"{name} is deleted.")
+
+
+@router.get("/systems/{system}/apps/{name}/log")
+async def download_log(
+    database: Database, user: LoggedIn, runner: Runner, system: str, name: str
+) -> Response:
+    """Give the log of an app as a file, to the agents of its source system."""
+    view = await service.get_app(database, user, system, name, runner)
+    service.require_source_side(view)
+    lines = await service.log_of(view, runner, LOG_LINES_DOWNLOAD)
+    return PlainTextResponse(
+        "".join(f"{line}\n" for line in lines),
+        headers={"Content-Disposition": f'attachment; filename="{view.app_id}.log"'},
+    )

@@ -1,0 +1,151 @@
+"""The pages of systems: list, create, delete, agents, the live tail. One system's page is in ``overview``."""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response, StreamingResponse
+
+from platform_ui.accounts import service as accounts
+from platform_ui.accounts.access import LoggedIn
+from platform_ui.accounts.forms import MemberForm
+from platform_ui.browser import browser_token
+from platform_ui.companies import service as companies
+from platform_ui.db import Database, Sessions
+from platform_ui.errors import NotFoundError, PlatformError, status_of
+from platform_ui.fields import read_form
+from platform_ui.systems import service
+from platform_ui.systems.access import Tails, Topics
+from platform_ui.systems.forms import SystemForm
+from platform_ui.systems.tail import TailHub
+from platform_ui.web import CurrentPage
+
+router = APIRouter(prefix="/systems", include_in_schema=False)
+
+
+@router.get("")
+async def list_systems(page: CurrentPage, database: Database, user: LoggedIn) -> Response:
+    """Show the systems of the person."""
+    return page.render(
+        "systems/list.html",
+        systems=await service.list_systems(database, user),
+        companies=await companies.list_companies(database, user),
+    )
+
+
+@router.get("/new")
+async def show_form(page: CurrentPage, database: Database, user: LoggedIn, company: str = "") -> Response:
+    """Show the form of a new system."""
+    known = await companies.list_companies(database, user)
+    return page.render(
+        "systems/new.html", companies=known, values={"company": company}, errors={}, error=None
+    )
+
+
+@router.post("/new")
+async def create_system(page: CurrentPage, database: Database, user: LoggedIn, topics: Topics) -> Response:
+    """Create a system with its topics."""
+    values = await page.form()
+    try:
+        system = await service.create_system(database, user, read_form(SystemForm, values), topics)
+    except PlatformError as error:
+        return page.render(
+            "systems/new.html",
+            status=status_of(error),
+            companies=await companies.list_companies(database, user),
+            values=values,
+            errors=error.fields,
+            error=error,
+        )
+    return page.redirect(f"/systems/{system.name}", f"{system.name} is created with its four topics.")
+
+
+@router.get("/{name}/delete")
+async def show_deletion(page: CurrentPage, database: Database, user: LoggedIn, name: str) -> Response:
+    """Ask before a system is deleted."""
+    system = await service.get_system(database, user, name)
+    return page.render("systems/delete.html", system=system, error=None)
+
+
+@router.post("/{name}/delete")
+async def delete_system(
+    page: CurrentPage, database: Database, user: LoggedIn, topics: Topics, name: str
+) -> Response:
+    """Delete a system and its topics."""
+    system = await service.get_system(database, user, name)
+    try:
+        await service.delete_system(database, user, name, topics)
+    except PlatformError as error:
+        await database.refresh(user)  # a rollback has emptied both objects
+        await database.refresh(system)
+        return page.render("systems/delete.html", status=status_of(error), system=system, error=error)
+    return page.redirect("/systems", f"{name} and its topics are deleted.")
+
+
+@router.post("/{name}/agents")
+async def add_agent(page: CurrentPage, database: Database, user: LoggedIn, name: str) -> Response:
+    """Add an agent."""
+    values = await page.form()
+    system = await service.get_system(database, user, name)
+    try:
+        form = read_form(MemberForm, values)
+        await service.add_agent(database, user, name, form.email)
+    except PlatformError as error:
+        return page.render(
+            "systems/agents.html",
+            status=status_of(error),
+            system=system,
+            agents=await service.list_agents(database, user, system),
+            values=values,
+            errors=error.fields,
+        )
+    return page.redirect(f"/systems/{name}", f"{form.email} is now an agent of {name}.")
+
+
+@router.post("/{name}/agents/{email}/remove")
+async def remove_agent(
+    page: CurrentPage, database: Database, user: LoggedIn, name: str, email: str
+) -> Response:
+    """Remove an agent."""
+    await service.remove_agent(database, user, name, email)
+    target = "/systems" if email == user.email else f"/systems/{name}"
+    return page.redirect(target, f"{email} is no longer an agent of {name}.")
+
+
+@router.get("/{name}/tail")
+async def tail(request: Request, database: Database, user: LoggedIn, tails: Tails, name: str) -> Response:
+    """Stream the records that arrive on the topics of a system.
+
+    Source: HTML Living Standard, clause 9.2 "Server-sent events".
+    """
+    system = await service.get_system(database, user, name)
+    system_name = system.name
+    await database.close()  # the stream lasts; the connection goes back to the pool
+    return StreamingResponse(
+        _events(request, tails, system_name),
+        media_type="text/event-stream",
+        headers={"X-Accel-Buffering": "no"},
+    )
+
+
+async def _events(request: Request, tails: TailHub, system: str) -> AsyncIterator[str]:
+    async with aclosing(tails.follow(system)) as events:
+        async for event in events:
+            if event is None and not await _still_allowed(request, system):
+                yield "event: closed\ndata: {}\n\n"
+                return
+            yield event if event is not None else ": alive\n\n"
+
+
+async def _still_allowed(request: Request, system: str) -> bool:
+    """Return whether the browser is still logged in as an agent; asked at every pause of the stream."""
+    sessions: Sessions = request.app.state.sessions
+    async with sessions() as session:
+        user = await accounts.user_of(session, browser_token(request))
+        if user is None:
+            return False
+        try:
+            await service.get_system(session, user, system)
+        except NotFoundError:
+            return False
+        return True

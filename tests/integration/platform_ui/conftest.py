@@ -1,0 +1,74 @@
+"""The site on a real database, with doubles for broker and runner."""
+
+import secrets
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+
+from platform_ui import db
+from platform_ui.app import create_app
+from platform_ui.settings import Mode, PlatformSettings
+from tests.integration.platform_ui.doubles import Browser, MemoryRunner, MemoryTopics
+
+MakeBrowser = Callable[[], Browser]
+
+
+@pytest.fixture(scope="session")
+def platform_database(new_database: Callable[[str], str]) -> str:
+    url = new_database("platform")
+    db.migrate(url)
+    return url
+
+
+@pytest.fixture
+def settings(platform_database: str, tmp_path: Path) -> PlatformSettings:
+    return PlatformSettings(
+        database_url=platform_database,
+        secret_key=secrets.token_hex(32),
+        kafka_bootstrap_servers="kafka.test:9092",
+        sensorthings_url="http://metadata.test:8084",
+        runner_directory=tmp_path / "runner",
+        mode=Mode.PRODUCTION,
+    )
+
+
+@pytest.fixture
+def topics() -> MemoryTopics:
+    return MemoryTopics()
+
+
+@pytest.fixture
+def runner() -> MemoryRunner:
+    return MemoryRunner()
+
+
+@pytest.fixture
+async def site(
+    settings: PlatformSettings, topics: MemoryTopics, runner: MemoryRunner
+) -> AsyncIterator[FastAPI]:
+    app = create_app(settings, topics=topics, runner=runner)
+    yield app
+    await app.state.units.close()
+    await app.state.engine.dispose()
+
+
+@pytest.fixture
+async def new_browser(site: FastAPI) -> AsyncIterator[MakeBrowser]:
+    browsers: list[Browser] = []
+
+    def make() -> Browser:
+        browsers.append(Browser(httpx2.ASGITransport(app=site, raise_app_exceptions=False)))
+        return browsers[-1]
+
+    yield make
+    for browser in browsers:
+        await browser.http.aclose()
+
+
+@pytest.fixture
+def word() -> Callable[[], str]:
+    """A function that returns a fresh name, so that tests share one database without meeting."""
+    return lambda: f"t{secrets.token_hex(4)}"
