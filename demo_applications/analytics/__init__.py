@@ -1,0 +1,1 @@
+"""The company at.datahouse: it watches what the cars share with its system RoadAnalytics."""

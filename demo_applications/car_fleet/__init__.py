@@ -1,0 +1,1 @@
+"""The company cz.icecars: two cars on a made-up track, each a producer and a consumer."""

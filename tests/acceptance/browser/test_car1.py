@@ -1,0 +1,129 @@
+"""A person logs in, watches a car's records arrive, stops a stream app and starts it again."""
+
+import json
+import secrets
+from datetime import UTC, datetime
+
+from confluent_kafka import Producer
+from playwright.sync_api import Page, expect
+
+from tests.acceptance.browser.conftest import Site
+
+CAR1 = "cz.icecars.iot4cps-wp5-CarFleet.Car1"
+STATIONS = "is.iceland.iot4cps-wp5-WeatherService.Stations"
+
+
+def fresh(first_digit: int) -> float:
+    """Return a result that nobody has produced before, also not on a broker that is used again."""
+    return first_digit * 1000 + secrets.randbelow(90_000) / 100 + 100
+
+
+def produce(site: Site, system: str, *results: float) -> None:
+    producer = Producer({"bootstrap.servers": site.kafka_bootstrap})
+    for result in results:
+        time = datetime.now(UTC).isoformat()
+        value = {"phenomenonTime": time, "resultTime": time, "result": result, "Datastream": {"@iot.id": 1}}
+        producer.produce(f"{system}.int", key=f"{system}.Seattle.Air Temperature", value=json.dumps(value))
+    assert producer.flush(20) == 0
+
+
+def log_in(page: Page, name: str) -> None:
+    page.goto("/")
+    page.get_by_label("E-mail address").fill(f"{name}@example.com")
+    page.get_by_label("Password").fill("asdf")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Welcome")
+
+
+def wait_running(page: Page) -> None:
+    expect(page.locator("#app-state .app-bar .state")).to_have_text("running", timeout=60_000)
+
+
+def test_records_arrive_live_and_an_app_is_stopped_and_started(page: Page, site: Site) -> None:
+    log_in(page, "stefan.gunnarsson")
+    page.goto(f"/systems/{STATIONS}/apps/weather2car1")
+    wait_running(page)
+    page.get_by_role("button", name="Log out").click()
+
+    log_in(page, "sue.smith")
+    page.get_by_role("link", name=CAR1).first.click()
+    expect(page.locator("[data-tail-state]")).to_have_text("live")
+    rows = page.locator("[data-tail-rows] tr")
+    own, cold, warm, first, second = fresh(1), -fresh(2), fresh(3), -fresh(4), -fresh(5)
+    produce(site, CAR1, own)
+    expect(rows.filter(has_text=f"{own:.6g}")).to_contain_text("this system")
+    page.get_by_role("tab", name="Shared with us").click()
+    produce(site, STATIONS, warm, cold)  # the demo's app passes what is below 15 degC
+    expect(rows.filter(has_text=f"{cold:.6g}")).to_contain_text("weather2car1 of Stations")
+    expect(rows.filter(has_text=f"{warm:.6g}")).to_have_count(0)
+    page.get_by_role("button", name="Log out").click()
+
+    log_in(page, "stefan.gunnarsson")
+    page.goto(f"/systems/{STATIONS}/apps/weather2car1")
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator("#app-state .app-bar .state")).to_have_text("stopped", timeout=60_000)
+    produce(site, STATIONS, first, second)
+    page.get_by_role("button", name="Start").click()
+    wait_running(page)
+    page.get_by_role("button", name="Log out").click()
+
+    log_in(page, "sue.smith")
+    page.goto(f"/systems/{CAR1}")
+    page.get_by_role("tab", name="Shared with us").click()
+    expect(rows.filter(has_text=f"{second:.6g}")).to_have_count(1, timeout=60_000)
+    for result in (first, cold):
+        expect(rows.filter(has_text=f"{result:.6g}")).to_have_count(1)
+
+
+def test_a_paused_tail_stands_still_and_goes_on(page: Page, site: Site) -> None:
+    log_in(page, "anna.gruber")
+    system = "at.datahouse.iot4cps-wp5-Analytics.RoadAnalytics"
+    page.goto(f"/systems/{system}")
+    expect(page.locator("[data-tail-state]")).to_have_text("live")
+    rows = page.locator("[data-tail-rows] tr")
+    before, during = fresh(6), fresh(7)
+    produce(site, system, before)
+    expect(rows.filter(has_text=f"{before:.6g}")).to_have_count(1)
+    page.get_by_role("button", name="Pause").click()
+    seen = int(page.locator('[data-count="int"]').inner_text())
+    produce(site, system, during)
+    expect(page.locator('[data-count="int"]')).to_have_text(str(seen + 1))
+    expect(rows.filter(has_text=f"{during:.6g}")).to_have_count(0)
+    page.get_by_role("button", name="Resume").click()
+    expect(rows.first).to_contain_text(f"{during:.6g}")
+
+
+def test_a_refused_statement_is_explained_while_it_is_typed(page: Page) -> None:
+    log_in(page, "sue.smith")
+    page.goto(f"/systems/{CAR1}/apps/new")
+    page.get_by_label("Statement").fill("SELECT * FROM * WHERE result < ;")
+    expect(page.locator("#statement-check")).to_contain_text("^")
+    page.get_by_label("Statement").fill("SELECT * FROM * WHERE result < 4;")
+    expect(page.locator("#statement-check")).to_contain_text("understood")
+
+
+def test_a_new_person_comes_from_sign_up_to_the_first_program(page: Page) -> None:
+    enterprise = f"fjord-{secrets.token_hex(4)}"
+    page.goto("/signup")
+    page.get_by_label("First name").fill("Mia")
+    page.get_by_label("Last name").fill("Berg")
+    page.get_by_label("E-mail address").fill("mia.berg@example.com")
+    page.get_by_label("Password", exact=True).fill("a long password")
+    page.get_by_label("Repeat the password").fill("a long password")
+    page.get_by_role("button", name="Create my account").click()
+    page.get_by_role("link", name="Create your company").click()
+    page.get_by_label("Domain").fill("no")
+    page.get_by_label("Enterprise").fill(enterprise)
+    page.get_by_role("button", name="Create the company").click()
+    page.get_by_role("link", name="New system").click()
+    page.get_by_label("Workcenter").fill("Turbines")
+    page.get_by_label("Station").fill("T1")
+    page.get_by_role("button", name="Create the system").click()
+    expect(page.get_by_role("status")).to_contain_text("created with its four topics")
+    page.get_by_role("link", name="Add a client app").click()
+    page.get_by_label("Name").fill("turbine_1")
+    page.get_by_role("button", name="Create the client app").click()
+    expect(page.locator("#program")).to_contain_text(f'system="no.{enterprise}.Turbines.T1"')
+    page.goto(f"/systems/no.{enterprise}.Turbines.T1/delete")
+    page.get_by_role("button", name="Delete the system").click()
+    expect(page.get_by_role("alert")).to_contain_text("Delete its client apps")
