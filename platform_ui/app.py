@@ -25,6 +25,7 @@ from platform_ui.overview import pages as overview_pages
 from platform_ui.settings import Mode, PlatformSettings
 from platform_ui.streams import api as streams_api
 from platform_ui.streams import pages as streams_pages
+from platform_ui.streams import service as streams
 from platform_ui.streams.runner_port import StreamRunner
 from platform_ui.systems import api as systems_api
 from platform_ui.systems import pages as systems_pages
@@ -88,7 +89,9 @@ def create_app(
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    mending = asyncio.create_task(_reconcile(app.state.sessions, app.state.topics))
+    mending = asyncio.create_task(
+        _reconcile(app.state.sessions, app.state.topics, app.state.runner, app.state.settings)
+    )
     try:
         yield
     finally:
@@ -100,14 +103,19 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await app.state.engine.dispose()
 
 
-async def _reconcile(sessions: Sessions, topics: TopicAdministrator) -> None:
-    """Mend systems that a crash left half-made, as soon as database and broker answer."""
+async def _reconcile(
+    sessions: Sessions, topics: TopicAdministrator, runner: StreamRunner, settings: PlatformSettings
+) -> None:
+    """Mend systems that a crash left half-made and tell apps where Kafka is now, as soon as all answer."""
     while True:
         try:
             async with sessions() as session:
                 await systems.reconcile(session, topics)
+                moved = await streams.reconcile(session, runner, settings.kafka_bootstrap_servers)
         except (PlatformError, SQLAlchemyError) as error:
-            _log.warning("systems cannot be checked yet: %s", error)
+            _log.warning("systems and stream apps cannot be checked yet: %s", error)
             await asyncio.sleep(RECONCILE_RETRY_S)
         else:
+            if moved:
+                _log.warning("deployed again with the present settings: %s", ", ".join(moved))
             return

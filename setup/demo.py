@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import importlib
+import importlib.util
 import os
 import signal
 import subprocess
@@ -18,6 +20,7 @@ import time
 import webbrowser
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn, Protocol, cast
 
@@ -40,6 +43,7 @@ from setup.teardown import take_down
 _ACCOUNTS = ("sue.smith", "stefan.gunnarsson", "peter.novak", "anna.gruber")
 _FIRST_CROSSING_TIMEOUT_S = 90.0
 _SHOWN_CROSSINGS = 6
+_OTHER_FLOWS_S = 1.5
 _ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -100,17 +104,13 @@ def _run(home: Home, console: Console, options: DemoOptions) -> None:
         stack = Stack(home, report)
         addresses = stack.up("demo")
         environment = stack_environment(home, addresses)
-        loading = _start_loading(stack, environment, report)
-        if not home.demo_loaded_file.exists():
-            _finish_loading(loading, home, report)
-        # Loaded by an earlier run, the topics are there: programs need not wait for the companies.
+        _load_companies(stack, environment, report)
         watch = CrossingWatch(addresses.kafka, environment, addresses.sensorthings)
         _start_programs(stack, environment, options.speed, report)
         report.part(
             "first crossing", "starting", "waiting for a record that goes from one company to another"
         )
         first = _first_crossings(watch, home)
-        _finish_loading(loading, home, report)
         report.part("first crossing", "ready", f"{len(first)} Datastreams so far")
     _introduce(addresses, first, time.monotonic() - started)
     if (
@@ -123,14 +123,34 @@ def _run(home: Home, console: Console, options: DemoOptions) -> None:
     watch.close()
 
 
-def _start_loading(stack: Stack, environment: dict[str, str], report: Report) -> subprocess.Popen[bytes]:
-    """Let the platform make its demo companies; making those that exist already changes nothing."""
+def _load_companies(stack: Stack, environment: dict[str, str], report: Report) -> None:
+    """Let the platform make its demo companies, unless an earlier run did: what users changed since stays."""
+    home = stack.home
+    settings = _platform_environment(home)
+    present = _demo_version(settings["DTWIN_PLATFORM__DATABASE_URL"])
+    if home.demo_loaded_file.is_file() and home.demo_loaded_file.read_text(encoding="utf-8") == present:
+        report.part("demo companies", "ready", "loaded by an earlier run")
+        return
     report.part("demo companies", "starting", "accounts, systems with their topics, clients, stream apps")
+    _finish_loading(_start_loading(stack, environment | settings), home)
+    home.demo_loaded_file.write_text(present, encoding="utf-8")
+    report.part("demo companies", "ready", "")
+
+
+def _demo_version(database: str) -> str:
+    """Return a text that changes when the demo's definition or its database does."""
+    definition = importlib.util.find_spec("platform_ui.demo")
+    if definition is None or definition.origin is None:
+        raise SetupError("The package platform_ui is not installed: pip install 'digital-twin-stack[local]'.")
+    return hashlib.sha256(Path(definition.origin).read_bytes() + database.encode()).hexdigest()
+
+
+def _start_loading(stack: Stack, environment: dict[str, str]) -> subprocess.Popen[bytes]:
     home = stack.home
     with home.log_file("load-demo").open("ab") as output:
         loading = subprocess.Popen(
             module_command("platform_ui", "load-demo"),
-            env=environment | _platform_environment(home),
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -143,15 +163,13 @@ def _start_loading(stack: Stack, environment: dict[str, str], report: Report) ->
     return loading
 
 
-def _finish_loading(loading: subprocess.Popen[bytes], home: Home, report: Report) -> None:
+def _finish_loading(loading: subprocess.Popen[bytes], home: Home) -> None:
     if loading.wait():
         log_file = home.log_file("load-demo")
         raise SetupError(
             f"The demo companies could not be loaded. The log {log_file} ends:\n{log_tail(log_file, 25)}"
         )
     StateFile(home.state_file).remove("load-demo")
-    home.demo_loaded_file.touch()
-    report.part("demo companies", "ready", "")
 
 
 def _platform_environment(home: Home) -> dict[str, str]:
@@ -181,7 +199,7 @@ def _first_crossings(watch: CrossingWatch, home: Home) -> list[Crossing]:
     grace_ends = deadline
     while time.monotonic() < min(deadline, grace_ends):
         if watch.poll(0.3) and grace_ends == deadline:
-            grace_ends = time.monotonic() + 3.0  # the other flows follow within moments
+            grace_ends = time.monotonic() + _OTHER_FLOWS_S  # the other flows follow within moments
         if len(watch.flows) >= _SHOWN_CROSSINGS:
             break
     if not watch.flows:

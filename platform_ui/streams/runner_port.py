@@ -78,6 +78,9 @@ class StreamRunner(Protocol):
     def remove(self, app_id: str, /) -> object:
         """Stop an app and forget it."""
 
+    def specification(self, app_id: str, /) -> StreamAppSpecification | None:
+        """Return what an app was deployed with; nothing when it never was."""
+
     def status(self, app_id: str, /) -> Status | None:
         """Return what is known of an app; nothing when it was never deployed."""
 

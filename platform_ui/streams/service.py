@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, select, true
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
@@ -32,6 +32,7 @@ from streamhub.query import compile_statement
 from streamhub.specification import StreamAppSpecification
 
 Argument = TypeVar("Argument")
+Answer = TypeVar("Answer")
 
 NOT_DEPLOYED = "not deployed"
 ANY_SYSTEM = ("*",)
@@ -324,6 +325,26 @@ async def delete_app(session: AsyncSession, user: User, view: AppView, runner: S
     await session.commit()
 
 
+async def reconcile(session: AsyncSession, runner: StreamRunner, brokers: str) -> list[str]:
+    """Give the runner what is now true of every app that is meant to run; return those it restarts for it.
+
+    Apps that were deployed before must learn that the broker has another address, for instance after a start
+    on another port.
+
+    Raises:
+        RunnerError: the runner did not take it.
+    """
+    views = await _views(session, true(), set(), runner)
+    moved = []
+    for view in views:
+        if view.is_wanted:
+            specification = specification_of(view, brokers)
+            if await _call_runner(runner.specification, view.app_id) != specification:
+                await _call_runner(runner.deploy, specification)
+                moved.append(view.app_id)
+    return moved
+
+
 async def log_of(view: AppView, runner: StreamRunner, lines: int) -> list[str]:
     """Return the last lines that an app has logged; nothing when it was never deployed.
 
@@ -365,9 +386,9 @@ async def _states(runner: StreamRunner) -> dict[str, Status]:
         raise _runner_error(error) from error
 
 
-async def _call_runner(action: Callable[[Argument], object], argument: Argument) -> None:
+async def _call_runner(action: Callable[[Argument], Answer], argument: Argument) -> Answer:
     try:
-        await asyncio.to_thread(action, argument)
+        return await asyncio.to_thread(action, argument)
     except (OSError, StreamHubError) as error:
         raise _runner_error(error) from error
 

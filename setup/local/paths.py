@@ -58,7 +58,7 @@ class Home:
 
     @property
     def demo_loaded_file(self) -> Path:
-        """Exists when the demo companies were loaded once."""
+        """Tells which demo companies were loaded, and into which database."""
         return self.folder / "demo-loaded"
 
     @property

@@ -88,6 +88,9 @@ class MemoryRunner:
         self._try()
         del self.statuses[app_id]
 
+    def specification(self, app_id: str, /) -> StreamAppSpecification | None:
+        return self.specifications.get(app_id)
+
     def status(self, app_id: str, /) -> MemoryStatus | None:
         return self.statuses.get(app_id)
 

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 
 import pytest
+from fastapi import FastAPI
 
+from platform_ui.streams import service as streams
 from tests.integration.platform_ui.doubles import Browser, MemoryRunner, MemoryTopics
 
 MakeBrowser = Callable[[], Browser]
@@ -297,6 +299,25 @@ async def test_an_app_is_deployed_changed_stopped_and_deleted(
     assert answer.url.path == f"/systems/{system}"
     assert runner.statuses == {}
     assert "stream deleted" in answer.text
+
+
+async def test_an_app_that_runs_learns_a_new_address_of_the_broker_and_a_stopped_one_stays(
+    new_browser: MakeBrowser, word: Word, runner: MemoryRunner, site: FastAPI
+) -> None:
+    browser = new_browser()
+    system = await with_system(browser, word)
+    other = await second_system(browser, system)
+    for name in ("runs", "rests"):
+        fields = {"target_system": other, "statement": "SELECT * FROM *;"}
+        await browser.add(f"/systems/{system}/apps/new", name=name, **fields)
+        page = f"/systems/{system}/apps/{name}"
+        await browser.post(f"{page}/deploy", page)
+    await browser.post(f"{page}/stop", page)
+    async with site.state.sessions() as session:
+        assert await streams.reconcile(session, runner, "kafka.test:9092") == []
+        assert await streams.reconcile(session, runner, "kafka.test:19092") == [f"{system}.runs"]
+    assert runner.specifications[f"{system}.runs"].bootstrap_servers == "kafka.test:19092"
+    assert runner.statuses[f"{system}.rests"].desired == "stopped"
 
 
 async def test_a_runner_that_fails_changes_nothing_and_says_so(
