@@ -1,6 +1,7 @@
 """`python -m benchmarks.filter --records 1000000`: measure, check every output, print a table with ratios."""
 
 import argparse
+import contextlib
 import json
 import os
 import signal
@@ -10,15 +11,17 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.filter import records
+from setup.local.kafka import LocalKafka
 
 FAUST_RECORDS = 50_000
 STATEMENT = f"SELECT * FROM * WHERE result < {records.LIMIT};"  # noqa: S608 - not SQL
 LONGEST_RUN_S = 120.0
+BROKER_START_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +140,33 @@ def main() -> None:
     parser.add_argument("--faust-records", type=int, default=FAUST_RECORDS, help="0 leaves the agent out")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(
-        "--bootstrap-server", default=os.environ.get("DTWIN_KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:9092")
+        "--bootstrap-server",
+        default=os.environ.get("DTWIN_KAFKA__BOOTSTRAP_SERVERS"),
+        help="a broker of yours; one is started for the run when left out",
     )
     given = parser.parse_args()
-    bench = Bench(given.bootstrap_server, given.records, given.faust_records)
-    bench.prepare()
-    try:
-        _report(*_measure(bench, given.rounds))
-    finally:
-        bench.clean()
+    with _broker(given.bootstrap_server) as address:
+        bench = Bench(address, given.records, given.faust_records)
+        bench.prepare()
+        try:
+            _report(*_measure(bench, given.rounds))
+        finally:
+            bench.clean()
+
+
+@contextlib.contextmanager
+def _broker(given: str | None) -> Iterator[str]:
+    if given:
+        yield given
+        return
+    with tempfile.TemporaryDirectory(prefix="dtwin-bench-") as folder:
+        broker = LocalKafka(Path(folder))
+        broker.start()
+        try:
+            broker.wait_ready(BROKER_START_S)
+            yield broker.bootstrap_servers
+        finally:
+            broker.stop()
 
 
 def _measure(bench: Bench, rounds: int) -> tuple[dict[str, list[Run]], Run | None]:
