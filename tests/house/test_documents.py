@@ -1,0 +1,97 @@
+"""What the pages say must be so: links, programs, statements."""
+
+import ast
+import importlib
+import json
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+from urllib.parse import unquote
+
+import pytest
+
+from streamhub.query import compile_statement
+from tests.house.documents import ROOT, Block, blocks, pages, prose, read
+
+_LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^)\s]+)\)")
+_LONGEST_FIRST_PROGRAM = 10
+
+
+def anchors(path: Path) -> set[str]:
+    """The anchors that the headings of a page have, as web sites for repositories make them."""
+    headings = re.findall(r"^#+ +(.*)$", prose(path), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", pages(), ids=str)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    targets = [match["target"] for match in _LINK.finditer(prose(page))]
+    for target in targets:
+        if target.startswith(("http://", "https://", "mailto:")):
+            continue
+        name, _, anchor = unquote(target).partition("#")
+        there = (ROOT / page).parent / name if name else ROOT / page
+        assert there.exists(), f"{page} links to {target}"
+        if anchor and there.suffix == ".md":
+            assert anchor in anchors(there.resolve().relative_to(ROOT)), f"{page} links to {target}"
+
+
+def test_the_index_names_every_page_of_the_documentation() -> None:
+    index = read(Path("docs/README.md"))
+    shown = [page for page in pages() if page.parts[0] == "docs" and "explanations" not in page.parts]
+    missing = [
+        str(page) for page in shown if page.name != "README.md" and str(page.relative_to("docs")) not in index
+    ]
+    assert missing == []
+
+
+@pytest.mark.parametrize("block", blocks("python"), ids=str)
+def test_programs_in_pages_compile_and_import_what_exists(block: Block) -> None:
+    tree = ast.parse(block.code, filename=str(block))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and not node.module.startswith("my_"):
+            module = importlib.import_module(node.module)
+            for name in node.names:
+                assert hasattr(module, name.name), f"{block}: {node.module} has no {name.name}"
+        elif isinstance(node, ast.Import):
+            for name in node.names:
+                importlib.import_module(name.name)
+
+
+@pytest.mark.parametrize("block", blocks("json"), ids=str)
+def test_json_in_pages_is_json(block: Block) -> None:
+    json.loads(block.code)
+
+
+@pytest.mark.parametrize("block", blocks("sql"), ids=str)
+def test_statements_in_pages_are_understood(block: Block) -> None:
+    statements = [line for line in block.code.split(";\n") if line.strip()]
+    assert statements
+    for statement in statements:
+        compile_statement(statement)
+
+
+def test_the_program_of_the_readme_has_ten_lines() -> None:
+    (program,) = [block for block in blocks("python") if block.path == Path("README.md")]
+    assert len(program.code.splitlines()) <= _LONGEST_FIRST_PROGRAM
+
+
+def test_the_test_of_the_guide_on_tests_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    device, test = [
+        block.code for block in blocks("python") if block.path.name.startswith("test-your-device")
+    ]
+    (readme_instances,) = [block.code for block in blocks("json") if block.path == Path("README.md")]
+    instances = json.loads(readme_instances)
+    instances["Datastreams"]["warning"] = instances["Datastreams"].pop("temperature")
+    instances["Datastreams"]["warning"]["observationType"] = "OM_CategoryObservation"
+    (tmp_path / "instances.json").write_text(json.dumps(instances), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    module = ModuleType("my_device")
+    exec(compile(device, "my_device.py", "exec"), module.__dict__)  # noqa: S102 - our own page
+    monkeypatch.setitem(sys.modules, "my_device", module)
+    names: dict[str, object] = {}
+    exec(compile(test, "test_my_device.py", "exec"), names)  # noqa: S102 - our own page
+    (run,) = [value for name, value in names.items() if name.startswith("test_")]
+    assert callable(run)
+    run()
