@@ -326,7 +326,7 @@ class DigitalTwinClient:
         """Return subscribed records, waiting at most `timeout` [s] for the first; perhaps an empty list.
 
         At least once: the offsets of what this call returns are committed by the next call, or by
-        `disconnect`.
+        `disconnect`; after a `with` block that ends with an exception these records come again.
 
         Returns: per record its fields, `Datastream` being the whole metadata (name, unitOfMeasurement, Thing
             ...), plus topic, partition, offset, key and name; in order within a partition.
@@ -353,6 +353,9 @@ class DigitalTwinClient:
         Raises:
             DeliveryError: listing what was not delivered; the client is disconnected all the same.
         """
+        self._leave(timeout_s, commit=True)
+
+    def _leave(self, timeout_s: float | None, *, commit: bool) -> None:
         with self._state:
             if not self._is_connected:
                 return
@@ -360,7 +363,7 @@ class DigitalTwinClient:
         atexit.unregister(self._disconnect_at_exit)
         try:
             if self._receiver is not None:
-                self._receiver.close()
+                self._receiver.close(commit=commit)
         finally:
             self.logger.removeHandler(self._journal)
             self._journal.stop()
@@ -369,7 +372,7 @@ class DigitalTwinClient:
 
     def _disconnect_at_exit(self) -> None:
         self.logger.warning("the program ends without disconnect(); disconnecting now")
-        self.disconnect()
+        self._leave(None, commit=False)  # an uncaught exception ends here, too
 
     def _check_connected(self) -> None:
         if not self._is_connected:
@@ -386,7 +389,7 @@ class DigitalTwinClient:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.disconnect()
+        self._leave(None, commit=kind is None)  # what it was working on when it failed comes again
 
 
 def _wanted(subscription_file: Path | str | None, datastreams: Iterable[str] | None) -> Subscription:

@@ -4,7 +4,7 @@ What lives here: matching by record key, decoding, metadata, and the order of co
 (`client.messaging.consumer`) and the subscription file (`client.metadata.instances`).
 
 At least once: offsets of the records that one call returned are committed by the next call or by `close`. A
-program that dies while it works on records gets them again.
+program that dies while it works on records gets them again, whether it is killed or ends by an exception.
 """
 
 import logging
@@ -111,11 +111,12 @@ class Receiver:
             return known_metadata(name, reference)
         return found
 
-    def close(self) -> None:
-        """Commit and leave the group; waits for a call of `receive` that is under way."""
+    def close(self, *, commit: bool = True) -> None:
+        """Leave the group, after a commit unless told not to; waits for a call of `receive` under way."""
         with self._lock:
             self._is_closed = True
-            self._consumer.commit(wait=True)
+            if commit:
+                self._consumer.commit(wait=True)
             self._consumer.close()
 
 
@@ -124,7 +125,7 @@ def _name(record: ReceivedRecord) -> str:
         return (record.key or b"").decode()
     except UnicodeDecodeError as error:
         raise RecordFormatError(
-            "record.key_not_text", str(error), record.topic, record.partition, record.offset
+            "record.key_not_utf8", str(error), record.topic, record.partition, record.offset
         ) from error
 
 

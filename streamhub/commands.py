@@ -105,13 +105,13 @@ def run_app(  # noqa: PLR0917 - typer makes options of them, not positions
             help="Kafka addresses, host:port[,host:port...].",
         ),
     ] = None,
-    commit_interval: Annotated[float, typer.Option(help="Longest time between two commits [s].")] = 0.1,
+    commit_interval: Annotated[float, typer.Option(help="Longest time between two commits \\[s].")] = 0.1,
     contract: Annotated[str | None, typer.Option(help="Contract that permits the flow.")] = None,
     specification: Annotated[
         Path | None, typer.Option(help="JSON file with all of the above, instead of the options.")
     ] = None,
     copy: Annotated[int, typer.Option(min=0, help="Number of this copy; each runs once at a time.")] = 0,
-    broker_wait: Annotated[float, typer.Option(min=0, help="Longest wait for a broker at start [s].")] = 15.0,
+    broker_wait: Annotated[float, typer.Option(min=0, help="Longest wait for Kafka at start \\[s].")] = 15.0,
     progress_file: Annotated[
         Path | None, typer.Option(envvar="DTWIN_APP__PROGRESS_FILE", help="Write progress here each second.")
     ] = None,

@@ -19,7 +19,7 @@ from client.errors import (
     TopicNotFoundError,
 )
 from client.messaging.consumer import KafkaConsumer
-from client.messaging.failures import UNTRUSTED, to_messaging_error
+from client.messaging.failures import UNTRUSTED, to_configuration_error, to_messaging_error
 from client.messaging.ports import ConnectionListener
 from client.messaging.producer import KafkaProducer, ProducerSettings
 from client.messaging.security import KafkaSecurity
@@ -76,7 +76,10 @@ class KafkaBroker:
         """Look topics up without creating them; see `client.messaging.ports.Broker`."""
         last_errors: list[KafkaError] = []
         settings: dict[str, Any] = {**self._connection("dtwin-lookup"), "error_cb": last_errors.append}
-        admin = AdminClient(settings, logger=_LIBRARY_LOGGER)
+        try:
+            admin = AdminClient(settings, logger=_LIBRARY_LOGGER)
+        except KafkaException as refusal:
+            raise to_configuration_error(refusal) from refusal
         futures = admin.describe_topics(TopicCollection(list(topics)), request_timeout=timeout_s)
         for topic, future in futures.items():
             try:

@@ -9,14 +9,14 @@ aborted transactions are never seen.
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from confluent_kafka import Consumer as LibraryConsumer
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from client.errors import MessagingError
 from client.messaging.failures import FATAL, NOT_ALLOWED, TOPIC_MISSING, to_messaging_error
-from client.messaging.records import ReceivedRecord
+from client.messaging.records import UNREADABLE_HEADERS, ReceivedRecord, read_headers
 
 _log = logging.getLogger(__name__)
 
@@ -91,8 +91,9 @@ class KafkaConsumer:
         if topic is None or partition is None or offset is None:
             return None
         self._positions[topic, partition] = offset + 1
-        headers = cast("list[tuple[str, bytes | None]]", message.headers() or [])
-        return ReceivedRecord(topic, partition, offset, message.key(), message.value(), tuple(headers))
+        return ReceivedRecord(
+            topic, partition, offset, message.key(), message.value(), _headers_of(message, topic, offset)
+        )
 
     def _note(self, error: KafkaError, topic: str | None) -> None:
         # Records of the same batch are handed out first; the error is raised by the next call, and by every
@@ -128,3 +129,13 @@ class KafkaConsumer:
     def close(self) -> None:
         """Leave the group; see the port."""
         self._consumer.close()
+
+
+def _headers_of(message: Message, topic: str, offset: int) -> tuple[tuple[str, bytes | None], ...]:
+    try:
+        headers = read_headers(message)
+    except UNREADABLE_HEADERS as error:
+        # The record itself is whole, and the others of its batch must not be lost for it.
+        _log.warning("headers of %s offset %d are left out: %s", topic, offset, error.__cause__ or error)
+        return ()
+    return tuple(headers or ())

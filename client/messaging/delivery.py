@@ -97,6 +97,8 @@ class DeliveryBook:
         """Take back a record that was not accepted after all."""
         with self._changed:
             self.accepted -= 1
+            if self.pending == 0:
+                self._settled.notify_all()
 
     @property
     def pending(self) -> int:

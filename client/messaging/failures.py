@@ -6,10 +6,11 @@ What lives here: the translation. What does not: deciding what to do about an er
 
 from typing import Final
 
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, KafkaException
 
 from client.errors import (
     BrokerUnavailableError,
+    ConfigurationError,
     DeliveryError,
     MessagingError,
     NotAuthorizedError,
@@ -42,6 +43,19 @@ _FENCED_ADVICE: Final = (
     "Give every program its own client_name"
 )
 TOO_LARGE: Final = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE})
+
+
+def to_configuration_error(refusal: KafkaException) -> ConfigurationError:
+    """Translate what a constructor of the client library raises: it can only be about settings.
+
+    Args:
+        refusal: What was raised, for instance because a certificate file holds no certificate.
+    """
+    return ConfigurationError(
+        f"Kafka's client library refuses the settings: {refusal.args[0].str()}. "
+        "Check kafka_bootstrap_servers and the files and passwords in DTWIN_KAFKA__*",
+        setting="DTWIN_KAFKA__",
+    )
 
 
 def to_messaging_error(error: KafkaError, *, topic: str | None, operation: str) -> MessagingError:

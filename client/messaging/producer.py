@@ -18,7 +18,7 @@ from typing import Final, NamedTuple, TypeAlias, cast
 from confluent_kafka import KafkaError, KafkaException, Message
 from confluent_kafka import Producer as LibraryProducer
 
-from client.errors import DeliveryError, MessagingError, QueueFullError
+from client.errors import DeliveryError, QueueFullError
 from client.messaging.delivery import DeliveryBook, DeliveryHandle
 from client.messaging.failures import ALL_BROKERS_DOWN, PARTITION_MISSING, to_messaging_error
 from client.messaging.ports import ConnectionListener, Headers
@@ -32,6 +32,7 @@ _POLL_S: Final = 0.2
 _ROOM_POLL_S: Final = 0.05
 # How long log records may hold up the end of a client.
 _LAST_WORDS_S: Final = 5.0
+_COMPLAINT_PAUSE_S: Final = 1.0
 _MILLISECONDS: Final = 1000
 
 
@@ -90,6 +91,8 @@ class KafkaProducer:
         # Looked up once per topic; the first record of a checked topic need not wait.
         self._counts = dict(known_counts)
         self._is_down = False
+        self._is_closed = False
+        self._complained_at = float("-inf")
         self.book = DeliveryBook()
         self._stopping = threading.Event()
         self._producer = LibraryProducer(
@@ -111,13 +114,20 @@ class KafkaProducer:
             else:
                 self._forget_partitions(error, topic)
                 handle.fail(to_messaging_error(error, topic=topic, operation="Write"))
+                self._complain(error, topic)
 
         outgoing = _Outgoing(topic, key, value, headers, settle)
+        is_taken = False
         try:
+            # Asked only now: close() first says so and then waits for what the book has open.
+            if self._is_closed:
+                raise DeliveryError(f"a record for {topic} was not taken: the client is disconnected")
             self._enqueue_when_room(outgoing, self._settings.queue_wait_s if wait_s is None else wait_s)
-        except MessagingError:
-            self.book.withdraw()
-            raise
+            is_taken = True
+        finally:
+            # Whatever it was, also Ctrl-C while waiting for room: nobody must wait for this record.
+            if not is_taken:
+                self.book.withdraw()
         return handle
 
     def produce_aside(self, topic: str, key: bytes, value: bytes, headers: Headers) -> bool:
@@ -179,6 +189,13 @@ class KafkaProducer:
         if error.code() in PARTITION_MISSING:
             self._counts.pop(topic, None)
 
+    def _complain(self, error: KafkaError, topic: str) -> None:
+        # After a long outage thousands are given up at once: one line per second says it.
+        now = time.monotonic()
+        if now - self._complained_at >= _COMPLAINT_PAUSE_S:
+            self._complained_at = now
+            _log.error("a record for %s was given up: %s; %d so far", topic, error.str(), self.book.failed)
+
     def _serve(self) -> None:
         while not self._stopping.is_set():
             self._producer.poll(_POLL_S)
@@ -203,6 +220,7 @@ class KafkaProducer:
 
     def close(self, timeout_s: float) -> None:
         """Flush and stop; see the port."""
+        self._is_closed = True
         try:
             self.flush(timeout_s)
         finally:

@@ -7,9 +7,10 @@ What lives here: pure functions around the bytes of a Kafka record. What does no
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import methodcaller
 from typing import Final, NoReturn
 
 from client.errors import InvalidResultError, RecordFormatError
@@ -23,6 +24,11 @@ HEADER_ORIGIN: Final = "dt-origin"
 HEADER_ERROR: Final = "dt-error"
 HEADER_ERROR_DETAIL: Final = "dt-error-detail"
 
+# confluent-kafka returns headers, and leaves an exception set when the name of one of them is not UTF-8.
+# Python's specialised method call does not look for it, so it would rise anywhere later; this call looks. Ask
+# once only: the second answer holds null pointers.
+read_headers: Final[Callable[[object], "list[tuple[str, bytes | None]] | None"]] = methodcaller("headers")
+UNREADABLE_HEADERS: Final = (UnicodeDecodeError, SystemError)
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _THING_LEVELS: Final = SYSTEM_LEVELS + 1
 _MASK_32: Final = 0xFFFFFFFF
@@ -114,7 +120,7 @@ def decode_object(record: ReceivedRecord) -> dict[str, object]:
     """Read the value of a record, which must be a JSON object.
 
     Raises:
-        RecordFormatError: with the code record.empty_value, record.not_json or record.not_an_object.
+        RecordFormatError: with the code record.empty_value, record.not_json or record.not_object.
     """
     where = (record.topic, record.partition, record.offset)
     if not record.value:
@@ -125,7 +131,7 @@ def decode_object(record: ReceivedRecord) -> dict[str, object]:
         raise RecordFormatError("record.not_json", str(error), *where) from error
     if not isinstance(document, dict):
         kind = type(document).__name__
-        raise RecordFormatError("record.not_an_object", f"the value is a JSON {kind}, not an object", *where)
+        raise RecordFormatError("record.not_object", f"the value is a JSON {kind}, not an object", *where)
     return document
 
 

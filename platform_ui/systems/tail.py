@@ -18,11 +18,12 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import asdict
-from typing import Final, cast
+from typing import Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka.cimpl import Message, TopicPartition
 
+from client.messaging.records import UNREADABLE_HEADERS, read_headers
 from client.messaging.security import KafkaSecurity
 from client.messaging.topics import SystemName
 from platform_ui.systems.sight import Sight, see
@@ -254,8 +255,11 @@ class _Reader:
 
 
 def _headers(message: Message) -> Iterable[tuple[str, object]]:
-    """Return the headers; the library's annotations say a dictionary, its records carry a list of pairs."""
-    return cast("Iterable[tuple[str, object]]", message.headers() or ())
+    """Return the headers of a record; none when the name of one is not text."""
+    try:
+        return read_headers(message) or ()
+    except UNREADABLE_HEADERS:
+        return ()
 
 
 def _bytes(value: object) -> bytes | None:

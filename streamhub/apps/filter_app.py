@@ -26,8 +26,9 @@ from streamhub.apps.lane_service import LaneService
 from streamhub.engine.lane import BatchLane
 from streamhub.engine.observer import LaneObserver, ProgressCollector
 from streamhub.engine.progress import AppProgress
-from streamhub.engine.settings import LaneSettings, common_settings
+from streamhub.engine.settings import LaneSettings, observer_settings
 from streamhub.engine.topics import inspect_topics
+from streamhub.errors import StreamAppError
 from streamhub.query import compile_statement
 
 _log = logging.getLogger(__name__)
@@ -114,13 +115,19 @@ def run_filter_app(
     statement = compile_statement(settings.specification.statement)
     topics = inspect_topics(settings, options.broker_wait_s)
     lane = BatchLane(settings, statement, topics)
-    admin = AdminClient(common_settings(settings), logger=_kafka_log)
+    admin = AdminClient(observer_settings(settings), logger=_kafka_log)
     observer = LaneObserver(lane, admin, options.progress_file)
     server = None
     if options.metrics_port:
         registry = CollectorRegistry()
         registry.register(ProgressCollector(settings.specification.app_id, observer))
-        server, _ = start_http_server(options.metrics_port, addr=_METRICS_HOST, registry=registry)
+        try:
+            server, _ = start_http_server(options.metrics_port, addr=_METRICS_HOST, registry=registry)
+        except OSError as error:
+            raise StreamAppError(
+                f"metrics cannot be served on {_METRICS_HOST}:{options.metrics_port}: {error.strerror}. "
+                "Choose another --metrics-port"
+            ) from error
     service = LaneService(lane, observer, report)
     gc.collect()
     gc.freeze()

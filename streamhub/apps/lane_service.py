@@ -35,17 +35,27 @@ class LaneService(mode.Service):  # type: ignore[misc] # mode is untyped
         self._observer = observer
         self._report = report
         self._thread = threading.Thread(target=self._run, name="lane", daemon=True)
-        self.failure: DigitalTwinError | None = None
+        self._failure: DigitalTwinError | None = None
+
+    @property
+    def failure(self) -> DigitalTwinError | None:
+        """Why the lane, or the watching of it, ended by itself; None when it did not."""
+        if self._failure is None and self.crash_reason is not None:
+            # The worker then stops the lane in order, but nobody had asked for it.
+            return StreamAppError(
+                f"watching the lane failed: {self.crash_reason!r}. What was read is committed; start it again"
+            )
+        return self._failure
 
     def _run(self) -> None:
         # Stays when an error comes that nobody foresaw; the interpreter then prints its traceback.
-        self.failure = StreamAppError("the lane ended by itself: see the traceback in the log")
+        self._failure = StreamAppError("the lane ended by itself: see the traceback in the log")
         try:
             self._lane.run()
         except DigitalTwinError as error:
-            self.failure = error
+            self._failure = error
         else:
-            self.failure = None
+            self._failure = None
 
     async def on_start(self) -> None:
         """Start the thread of the lane."""

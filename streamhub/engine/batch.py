@@ -11,9 +11,9 @@ and stable.
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from client.errors import RecordFormatError
 from client.messaging.records import (
@@ -24,15 +24,20 @@ from client.messaging.records import (
     HEADER_ID,
     HEADER_ORIGIN,
     HEADER_TRACEPARENT,
+    UNREADABLE_HEADERS,
     partition_for,
+    read_headers,
 )
 from streamhub.engine.counters import RecordCounts
+from streamhub.engine.settings import RECORD_OVERHEAD_BYTES
+from streamhub.engine.topics import TopicFacts
 from streamhub.specification import StreamAppSpecification
 
 _log = logging.getLogger(__name__)
 
 CODE_TOO_LARGE: Final = "record.too_large"
 CODE_PROCESSING_FAILED: Final = "record.processing_failed"
+CODE_HEADERS_NOT_TEXT: Final = "record.headers_not_text"
 _KEPT_HEADERS: Final = frozenset({HEADER_ID, HEADER_TRACEPARENT})
 _LONGEST_DETAIL: Final = 500
 # A key costs about 200 bytes here; an app sees few Datastreams, an attacker may send many keys.
@@ -109,13 +114,17 @@ class BatchForwarder:
         specification: StreamAppSpecification,
         statement: Statement,
         producer: Producer,
-        partition_count: int,
+        topics: TopicFacts,
+        headers_of: Callable[[Any], Any] = Message.headers,
     ) -> None:
         self._statement = statement
         self._producer = producer
         self._target = specification.target_topic
         self._dead_letters = specification.dead_letter_topic
-        self._partitions = _Partitions(partition_count)
+        # Not as a method call: see client.messaging.records.read_headers.
+        self._headers_of = headers_of
+        self._largest_letter = topics.max_dead_letter_bytes - RECORD_OVERHEAD_BYTES
+        self._partitions = _Partitions(topics.target_partitions)
         self._origins = _Origins(specification.source_topic)
         self._added: Headers = [(HEADER_APP, specification.app_id.encode())]
         if specification.contract is not None:
@@ -168,22 +177,42 @@ class BatchForwarder:
         origins = self._origins
         added = self._added
         refused = 0
-        for index in accepted:
+        for index, headers in zip(accepted, self._read_all_headers(messages, accepted), strict=True):
             message = messages[index]
             key = keys[index]
-            headers = message.headers()
+            if isinstance(headers, Exception):
+                self._set_aside_without_headers(message, headers, counts)
+                refused += 1
+                continue
             origin = (HEADER_ORIGIN, f"{origins[message.partition()]}{message.offset()}")
             if headers is None:
-                headers = [*added, origin]
+                sent = [*added, origin]
+            elif len(headers) == 1 and headers[0][0] == HEADER_ID:  # what most records carry
+                sent = [*headers, *added, origin]
             else:
-                headers = [header for header in headers if header[0] in _KEPT_HEADERS]
-                headers += added
-                headers.append(origin)
+                sent = [header for header in headers if header[0] in _KEPT_HEADERS]
+                sent += added
+                sent.append(origin)
             try:
-                produce(target, values[index], key, partitions[key], None, None, 0, headers)
+                produce(target, values[index], key, partitions[key], None, None, 0, sent)
             except (BufferError, KafkaException) as error:
-                refused += not self._send_again(message, values[index], headers, error, counts)
+                refused += not self._send_again(message, values[index], sent, error, counts)
         counts.forwarded += len(accepted) - refused
+
+    def _read_all_headers(
+        self, messages: Sequence[Record], accepted: Sequence[int]
+    ) -> Sequence[Headers | Exception | None]:
+        """Read the headers of a batch, once and at the speed of C; an exception where they are unreadable."""
+        found: list[Headers | Exception | None] = []
+        each = map(self._headers_of, [messages[index] for index in accepted])
+        while True:
+            try:
+                # It keeps what it has read when one of them cannot be read.
+                found.extend(each)
+            except UNREADABLE_HEADERS as error:
+                found.append(error)
+            else:
+                return found
 
     def _send_projected(
         self, messages: Sequence[Record], accepted: Sequence[int], counts: RecordCounts
@@ -192,6 +221,11 @@ class BatchForwarder:
             message = messages[index]
             key = message.key()
             try:
+                headers = self._headers(message)
+            except UNREADABLE_HEADERS as error:
+                self._set_aside_without_headers(message, error, counts)
+                continue
+            try:
                 value = self._statement.project(key, message.value())
             except RecordFormatError as error:
                 self._set_aside(message, error.code, error.detail, counts)
@@ -199,7 +233,6 @@ class BatchForwarder:
             except Exception as error:  # noqa: BLE001 - the dead-letter decision of one record
                 self._set_aside(message, CODE_PROCESSING_FAILED, repr(error), counts)
                 continue
-            headers = self._headers(message)
             try:
                 self._producer.produce(self._target, value, key, self._partitions[key], headers=headers)
             except (BufferError, KafkaException) as error:
@@ -233,22 +266,40 @@ class BatchForwarder:
 
     def _set_aside(self, message: Record, code: str, detail: str, counts: RecordCounts) -> None:
         """Write a record that cannot be used to the dead-letter topic, in the same transaction."""
-        headers: Headers = [
-            *self._headers(message),
+        try:
+            headers = self._headers(message)
+        except UNREADABLE_HEADERS:
+            headers = self._own_headers(message)
+        self._send_dead_letter(message, headers, (code, detail), counts)
+
+    def _set_aside_without_headers(self, message: Record, error: Exception, counts: RecordCounts) -> None:
+        detail = f"the name of a header is not UTF-8: {error.__cause__ or error}"
+        self._send_dead_letter(message, self._own_headers(message), (CODE_HEADERS_NOT_TEXT, detail), counts)
+
+    def _send_dead_letter(
+        self, message: Record, headers: Headers, reason: tuple[str, str], counts: RecordCounts
+    ) -> None:
+        code, detail = reason
+        headers = [
+            *headers,
             (HEADER_ERROR, code),
             (HEADER_ERROR_DETAIL, detail[:_LONGEST_DETAIL].encode(errors="backslashreplace")),
         ]
         counts.dead_letters[code] += 1
         key, value = message.key(), message.value()
-        try:
-            self._when_there_is_room(
-                lambda: self._producer.produce(self._dead_letters, value, key, headers=headers)
-            )
-        except KafkaException as error:
-            if error.args[0].code() != KafkaError.MSG_SIZE_TOO_LARGE:
-                raise
-            # dt-origin still says where the whole record is.
-            self._when_there_is_room(lambda: self._producer.produce(self._dead_letters, headers=headers))
+        if _size(key, value, headers) <= self._largest_letter:
+            try:
+                self._when_there_is_room(
+                    lambda: self._producer.produce(self._dead_letters, value, key, headers=headers)
+                )
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.MSG_SIZE_TOO_LARGE:
+                    raise
+            else:
+                return
+        # dt-origin still says where the whole record is.
+        own = [header for header in headers if header[0] not in _KEPT_HEADERS]
+        self._when_there_is_room(lambda: self._producer.produce(self._dead_letters, headers=own))
 
     def _when_there_is_room(self, send: Callable[[], None]) -> None:
         while True:
@@ -260,9 +311,19 @@ class BatchForwarder:
                 return
 
     def _headers(self, message: Record) -> Headers:
-        kept = [header for header in message.headers() or () if header[0] in _KEPT_HEADERS]
+        kept = [header for header in read_headers(message) or () if header[0] in _KEPT_HEADERS]
+        return [*kept, *self._own_headers(message)]
+
+    def _own_headers(self, message: Record) -> Headers:
         origin = f"{self._origins[message.partition()]}{message.offset()}"
-        return [*kept, *self._added, (HEADER_ORIGIN, origin)]
+        return [*self._added, (HEADER_ORIGIN, origin)]
+
+
+def _size(key: bytes | None, value: bytes | None, headers: Headers) -> int:
+    """Bytes of a record, with room for the lengths that Kafka writes before each header."""
+    return (
+        len(key or b"") + len(value or b"") + sum(len(name) + len(text or "") + 10 for name, text in headers)
+    )
 
 
 class _Partitions(dict[bytes | None, int]):

@@ -139,7 +139,9 @@ class BatchLane:
         # librdkafka's constructors write to standard error unless they are given a logger.
         self._producer = Producer(
             {
-                **producer_settings(settings, self._topics.max_record_bytes),
+                **producer_settings(
+                    settings, self._topics.max_record_bytes, self._topics.max_dead_letter_bytes
+                ),
                 "error_cb": self._on_client_error,
             },
             logger=_kafka_log,
@@ -149,7 +151,7 @@ class BatchLane:
         )
         self._transaction = TransactionLog(self._consumer, self._producer, self._must_give_up)
         self._forwarder = BatchForwarder(
-            settings.specification, self._statement, self._producer, self._topics.target_partitions
+            settings.specification, self._statement, self._producer, self._topics
         )
         try:
             self._transaction.take_over()
@@ -287,9 +289,7 @@ class BatchLane:
         assignment = self._consumer.assignment()
         if not assignment:
             return
-        committed = call_patiently(
-            lambda: self._consumer.committed(assignment, _CALL_TIMEOUT_S), self._must_give_up
-        )
+        committed = call_patiently(lambda: self._ask_committed(assignment), self._must_give_up)
         # Assigning again instead of seeking: it also works before the first fetch and empties the queue.
         self._consumer.assign(
             [
@@ -300,6 +300,14 @@ class BatchLane:
             ]
         )
         self.positions = self._starts(committed)
+
+    def _ask_committed(self, assignment: Sequence[TopicPartition]) -> Sequence[TopicPartition]:
+        committed = self._consumer.committed(list(assignment), _CALL_TIMEOUT_S)
+        for place in committed:
+            if place.error is not None:
+                # Its offset is not known, which must not be taken for "nothing committed yet".
+                raise KafkaException(place.error)
+        return committed
 
     def _starts(self, committed: Sequence[TopicPartition]) -> Mapping[Partition, int]:
         starts: dict[Partition, int] = {}

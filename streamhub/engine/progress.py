@@ -5,6 +5,7 @@ What lives here: the record, its JSON form, atomic writing. What does not: judgi
 
 import json
 import os
+import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
@@ -86,7 +87,7 @@ def write_atomically(path: Path, text: str) -> None:
     Raises:
         OSError: the folder cannot be written.
     """
-    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
+    draft = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.new")
     draft.write_text(text, encoding="utf-8")
     draft.replace(path)
 

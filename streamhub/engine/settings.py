@@ -1,6 +1,6 @@
 """Settings of the engine's Kafka clients: the figures that decide speed and safety.
 
-What lives here: two librdkafka settings dictionaries. What does not: addresses and certificates of a
+What lives here: librdkafka settings dictionaries. What does not: addresses and certificates of a
 deployment (`streamhub.specification`, `client.messaging.security`).
 """
 
@@ -62,6 +62,20 @@ def common_settings(settings: LaneSettings) -> dict[str, str | int | float | boo
     }
 
 
+def observer_settings(settings: LaneSettings) -> dict[str, str | int | float | bool]:
+    """Settings of the admin client that measures the lag.
+
+    Source: librdkafka CONFIGURATION.md.
+    """
+    return {
+        **common_settings(settings),
+        # A broker that comes back has a new leader epoch, and refuses the old one (FENCED_LEADER_EPOCH) until
+        # it is looked up again: by default up to 15 min without a lag, and so without a watch for stalls.
+        "metadata.max.age.ms": 10_000,
+        "topic.metadata.refresh.interval.ms": 5_000,
+    }
+
+
 def consumer_settings(settings: LaneSettings) -> dict[str, str | int | float | bool]:
     """Settings of the consumer: read committed, offsets only through transactions, a deep prefetch queue.
 
@@ -91,16 +105,20 @@ def consumer_settings(settings: LaneSettings) -> dict[str, str | int | float | b
     }
 
 
-def producer_settings(settings: LaneSettings, max_record_bytes: int) -> dict[str, str | int | float | bool]:
+def producer_settings(
+    settings: LaneSettings, max_record_bytes: int, max_dead_letter_bytes: int
+) -> dict[str, str | int | float | bool]:
     """Settings of the transactional producer.
 
     Args:
         settings: How this copy runs.
-        max_record_bytes: Largest record that every output topic takes [bytes].
+        max_record_bytes: Largest record that the target takes [bytes].
+        max_dead_letter_bytes: Largest record that the dead-letter topic takes [bytes].
 
     Source: librdkafka CONFIGURATION.md; figures measured for this engine.
     """
     largest = max(max_record_bytes - RECORD_OVERHEAD_BYTES, _SMALLEST_MAX_BYTES)
+    largest_letter = max(max_dead_letter_bytes - RECORD_OVERHEAD_BYTES, _SMALLEST_MAX_BYTES)
     return {
         **common_settings(settings),
         "transactional.id": settings.instance_id,
@@ -109,7 +127,8 @@ def producer_settings(settings: LaneSettings, max_record_bytes: int) -> dict[str
         "acks": "all",
         "linger.ms": 5,
         "message.max.bytes": largest,
-        "batch.size": min(_FASTEST_BATCH_BYTES, largest),
+        # Both topics are written by this one producer; a larger record of the target travels alone.
+        "batch.size": min(_FASTEST_BATCH_BYTES, largest, largest_letter),
         "batch.num.messages": 100_000,
         "queue.buffering.max.messages": 1_000_000,
         # As Java clients hash, for records that are not placed by Thing.

@@ -21,6 +21,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # the package 
 )
 
 from client.errors import BrokerUnavailableError, NotAuthorizedError, TopicNotFoundError
+from client.messaging.failures import to_configuration_error
 from streamhub.engine.settings import DEFAULT_MAX_RECORD_BYTES, LaneSettings, common_settings
 from streamhub.errors import StreamAppError
 
@@ -50,11 +51,13 @@ class TopicFacts:
 
     Attributes:
         target_partitions: Number of partitions of the target topic, at least 1.
-        max_record_bytes: Largest record that both output topics take [bytes].
+        max_record_bytes: Largest record that the target takes [bytes].
+        max_dead_letter_bytes: Largest record that the dead-letter topic takes [bytes].
     """
 
     target_partitions: int
     max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES
+    max_dead_letter_bytes: int = DEFAULT_MAX_RECORD_BYTES
 
 
 def inspect_topics(settings: LaneSettings, wait_s: float) -> TopicFacts:
@@ -65,6 +68,7 @@ def inspect_topics(settings: LaneSettings, wait_s: float) -> TopicFacts:
         wait_s: Longest time to wait for a broker [s].
 
     Raises:
+        ConfigurationError: the client library refuses the settings, for instance a file without certificate.
         BrokerUnavailableError: no broker answered within `wait_s`.
         TopicNotFoundError: the source or the target does not exist.
         NotAuthorizedError: the app may not see a topic.
@@ -78,18 +82,21 @@ class _Inspection:
         self._specification = settings.specification
         self._wait_s = wait_s
         self._deadline = time.monotonic() + wait_s
-        self._admin = AdminClient(common_settings(settings), logger=_kafka_log)
+        try:
+            self._admin = AdminClient(common_settings(settings), logger=_kafka_log)
+        except KafkaException as refusal:
+            raise to_configuration_error(refusal) from refusal
 
     def run(self) -> TopicFacts:
         specification = self._specification
         self._describe(specification.source_topic, "source")
         target = self._describe(specification.target_topic, "target")
         self._ensure_dead_letters(specification.dead_letter_topic)
-        limits = [
-            self._max_record_bytes(topic)
-            for topic in (specification.target_topic, specification.dead_letter_topic)
-        ]
-        return TopicFacts(target_partitions=len(target.partitions), max_record_bytes=min(limits))
+        return TopicFacts(
+            target_partitions=len(target.partitions),
+            max_record_bytes=self._max_record_bytes(specification.target_topic),
+            max_dead_letter_bytes=self._max_record_bytes(specification.dead_letter_topic),
+        )
 
     def _describe(self, topic: str, role: str) -> TopicDescription:
         try:

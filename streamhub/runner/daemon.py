@@ -7,17 +7,17 @@ Signals: SIGTERM and SIGINT stop all apps cleanly and end the daemon; what is wa
     them, as after a `kill -9`.
 """
 
+import contextlib
 import fcntl
 import json
 import logging
 import os
+import queue
 import shutil
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -52,19 +52,20 @@ class Runner:
         self._settings = settings
         self._clock = clock
         self._supervisors: dict[str, Supervisor] = {}
-        self._wake = threading.Event()
+        # Signal handlers put into it: unlike an Event it cannot deadlock with the loop that it interrupts.
+        self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._is_leaving = False
         self._is_handing_over = False
 
     def stop_all(self) -> None:
         """Stop every app and leave; what is wanted of them stays as it is."""
         self._is_leaving = True
-        self._wake.set()
+        self._wake.put(None)
 
     def hand_over(self) -> None:
         """Leave at once; the apps go on and are adopted by the next daemon."""
         self._is_handing_over = True
-        self._wake.set()
+        self._wake.put(None)
 
     def run(self) -> None:
         """Work until told to leave."""
@@ -73,8 +74,8 @@ class Runner:
             self.tick()
             if self._is_leaving and not any(each.has_process for each in self._supervisors.values()):
                 return
-            self._wake.wait(self._settings.tick_s)
-            self._wake.clear()
+            with contextlib.suppress(queue.Empty):
+                self._wake.get(timeout=self._settings.tick_s)
 
     def tick(self) -> None:
         """Look once at every app."""
@@ -85,16 +86,28 @@ class Runner:
                 )
         for app_id, supervisor in list(self._supervisors.items()):
             try:
-                stays = supervisor.tick(leaving=self._is_leaving)
+                if not supervisor.tick(leaving=self._is_leaving):
+                    del self._supervisors[app_id]
+                    self._delete(app_id)
             except Exception:  # noqa: BLE001 - the watch loop: one app in trouble must not end the others
                 _log.exception("looking after %s failed", app_id, extra={"action": "tick"})
-                continue
-            if not stays:
-                del self._supervisors[app_id]
-                shutil.rmtree(self._directory / APPS / app_id, ignore_errors=True)
+
+    def _delete(self, app_id: str) -> None:
+        """Delete the folder of a removed app, unless it is wanted again since a moment ago."""
+        path, grave = self._directory / APPS / app_id, self._directory / f"removed-{app_id}"
+        shutil.rmtree(grave, ignore_errors=True)
+        if not path.is_dir():
+            return
+        # Out of reach first: a wish that comes later finds no folder and makes a new one.
+        path.rename(grave)
+        desired = AppFolder(grave).read_desired()
+        if desired is not None and desired.state != "removed":
+            with contextlib.suppress(OSError):
+                grave.rename(path)
+        shutil.rmtree(grave, ignore_errors=True)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _locked(directory: Path) -> Iterator[None]:
     """Hold the directory; the lock ends with the process, so none is ever stale.
 

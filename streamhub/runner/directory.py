@@ -68,14 +68,11 @@ class RunnerDirectory:
         folder = self._folder(specification.app_id)
         text = specification.to_json()
         try:
-            folder.path.mkdir(parents=True, exist_ok=True)
-            file = folder.specification
-            has_changed = not file.is_file() or file.read_text(encoding="utf-8") != text
-            if has_changed:
-                write_atomically(file, text)
-            desired = folder.read_desired()
-            if has_changed or desired is None or desired.state != "running":
-                folder.write_desired("running")
+            try:
+                _want(folder, text)
+            except FileNotFoundError:
+                # The daemon took the folder of a removed app of the same id away just now.
+                _want(folder, text)
         except OSError as error:
             raise RunnerError(f"{folder.path} cannot be written: {error}. Check the directory") from error
         return specification.app_id
@@ -239,6 +236,17 @@ class RunnerDirectory:
         if not folder.exists():
             raise RunnerError(f"there is no stream app {app_id}: deploy it first")
         return folder
+
+
+def _want(folder: AppFolder, specification: str) -> None:
+    folder.path.mkdir(parents=True, exist_ok=True)
+    file = folder.specification
+    has_changed = not file.is_file() or file.read_text(encoding="utf-8") != specification
+    if has_changed:
+        write_atomically(file, specification)
+    desired = folder.read_desired()
+    if has_changed or desired is None or desired.state != "running":
+        folder.write_desired("running")
 
 
 def _on_the_way(state: State, desired: Desired) -> State:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from streamhub.runner.folder import AppFolder, Observed, ProcessRecord, State
+from streamhub.runner.folder import AppFolder, Desired, Observed, ProcessRecord, State
 from streamhub.runner.logs import last_complaint, rotate_log, tail
 from streamhub.runner.processes import ProcessControl
 from streamhub.runner.watch import StallWatch
@@ -66,6 +66,8 @@ class Supervisor:
         self._state: State = "stopped"
         self._cause: str | None = None
         self._restarts = 0
+        self._desired: Desired | None = None
+        self._is_readable = True
         self._request: str | None = None
         self._pause_s = settings.first_pause_s
         self._start_at = self._process_since
@@ -104,9 +106,9 @@ class Supervisor:
         Raises:
             OSError: its folder cannot be read or written.
         """
-        desired = self._folder.read_desired()
+        desired = self._read_desired()
         if desired is None:
-            return self._process is not None
+            return True
         now = self._clock()
         if desired.request != self._request:
             self._accept(desired.request, now)
@@ -123,6 +125,26 @@ class Supervisor:
             self._state = "backing_off"
         self._write(desired.request)
         return self._process is not None or wanted != "removed"
+
+    def _read_desired(self) -> Desired | None:
+        """What is wanted; a file that cannot be read leaves the wish as it was, and never removes an app."""
+        desired = self._folder.read_desired()
+        if desired is None and not self._folder.path.is_dir():
+            # Somebody took the whole folder away.
+            desired = Desired("removed", self._request or "")
+        if desired is None and self._desired is None and self._process is not None:
+            # Adopted: it was wanted when it was started.
+            desired = Desired("running", self._request or "")
+        if desired is None and self._is_readable:
+            _log.warning(
+                "%s: desired.json cannot be read; ask for start or stop again to mend it",
+                self._folder.app_id,
+                extra={"action": "read_desired"},
+            )
+        self._is_readable = desired is not None
+        if desired is not None:
+            self._desired = desired
+        return self._desired
 
     def _accept(self, request: str, now: float) -> None:
         """A new wish forgets former failures."""
@@ -220,14 +242,15 @@ class Supervisor:
             restarts=self._restarts,
             started_at=None if self._process is None else self._process.started_at,
         )
-        if observed != self._written:
+        if observed != self._written and self._folder.path.is_dir():
             self._folder.write_observed(observed)
             self._written = observed
 
 
 def _describe_end(code: int | None, complaint: str | None) -> str:
     if code is None:
-        how = "ended while the runner was away"
+        # Only a parent learns the exit code, and a former runner was the parent.
+        how = "ended, nobody knows how: a former runner had started it"
     elif code < 0:
         how = f"killed by signal {-code} ({_signal_name(-code)})"
     else:

@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import (  # type: ignore[attr-defined] # the package lists no exports
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ResourceType,
+)
 from confluent_kafka.cimpl import NewTopic
 
 from client.messaging.records import ReceivedRecord, new_record_id
@@ -60,6 +66,12 @@ class Flow:
             timeout=30
         )
         eventually(lambda: topic in self._admin.list_topics(timeout=10).topics, what=f"topic {topic}")
+
+    def limit(self, topic: str, max_bytes: int) -> None:
+        """Let a topic take smaller records only [bytes]."""
+        entry = ConfigEntry("max.message.bytes", str(max_bytes), incremental_operation=AlterConfigOpType.SET)
+        resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
+        self._admin.incremental_alter_configs([resource])[resource].result(timeout=30)
 
     def specification(self, **changes: object) -> StreamAppSpecification:
         fields: dict[str, object] = {

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from setup.local.kafka import LocalKafka
-from tests.integration.streamhub.flows import AppProcess, Flow, matching
+from tests.integration.streamhub.flows import AppProcess, Flow, eventually, matching
 
 OUTAGE_S = 15.0
 RECORDS = 20_000
@@ -49,6 +49,8 @@ def test_an_app_waits_for_a_killed_broker_and_goes_on_exactly_once(
     own_broker.wait_ready(60)
     producing.join()
     app.wait_consumed(RECORDS, 90)
+    # Known again soon: while it is unknown nobody would notice a stall.
+    eventually(lambda: app.progress()["lag"] == 0, 20, "a measured lag")
     assert app.end(signal.SIGTERM) == 0, app.log.read_text()
     counts = collections.Counter(flow.received_numbers())
     assert [number for number, count in counts.items() if count > 1] == []

@@ -1,6 +1,7 @@
 """A single-source stream app end to end: what arrives, how it is marked, and what happens to bad records."""
 
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -97,7 +98,7 @@ def test_a_record_too_large_for_the_target_is_dead_lettered(
     new_flow: Callable[..., Flow], start_app: Callable[..., AppProcess]
 ) -> None:
     flow = new_flow()
-    flow.create(flow.source.topics.dead_letters, config={"max.message.bytes": "5000"})
+    flow.limit(flow.target.topics.external, 5000)
     large = b'{"result":1,"note":"' + b"x" * 50_000 + b'"}'
     flow.produce(range(16))
     flow.send(flow.key(0), large)
@@ -108,7 +109,26 @@ def test_a_record_too_large_for_the_target_is_dead_lettered(
     assert sorted(flow.received_numbers()) == matching(range(32))
     (letter,) = flow.dead_letters()
     assert headers_of(letter)["dt-error"] == "record.too_large"
-    assert letter.value is None
+    assert headers_of(letter)["dt-origin"] == f"{flow.source.topics.internal}/0/16"
+
+
+def test_a_dead_letter_topic_that_takes_little_keeps_nothing_from_the_target(
+    new_flow: Callable[..., Flow], start_app: Callable[..., AppProcess]
+) -> None:
+    flow = new_flow()
+    flow.create(flow.source.topics.dead_letters, config={"max.message.bytes": "5000"})
+    large = b'{"number":99,"result":1,"note":"' + b"x" * 50_000 + b'"}'
+    flow.send(flow.key(0), large)
+    for _ in range(5):
+        flow.send(flow.key(0), large[:-1])
+    for _ in range(20):
+        flow.send(flow.key(0), b"x" * 1000)
+    flow.produce(range(16))
+    app = start_app(flow)
+    app.wait_consumed(42)
+
+    assert sorted(flow.received_numbers()) == [*matching(range(16)), 99]
+    assert [letter.value for letter in flow.dead_letters()] == [None] * 5 + [b"x" * 1000] * 20
 
 
 def test_an_interrupt_commits_what_was_read_and_a_second_run_goes_on_behind_it(
@@ -144,6 +164,22 @@ def test_metrics_tell_counts_and_lag(
     assert f'dtwin_app_records_consumed_total{{app="{flow.source}.app1"}} 160.0' in text
     assert f'dtwin_app_records_forwarded_total{{app="{flow.source}.app1"}} 40.0' in text
     assert f'dtwin_app_lag_records{{app="{flow.source}.app1"}} 0.0' in text
+
+
+def test_a_metrics_port_that_is_taken_is_named(new_flow: Callable[..., Flow]) -> None:
+    flow = new_flow()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = _run(
+            *("--source-system", str(flow.source), "--target-system", str(flow.target)),
+            *("--metrics-port", str(port)),
+            bootstrap=flow.bootstrap,
+        )
+    assert done.returncode == 1
+    assert f"metrics cannot be served on 127.0.0.1:{port}" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_missing_topic_is_named_with_the_next_step_and_exit_code_5(

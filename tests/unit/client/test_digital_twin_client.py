@@ -467,3 +467,34 @@ def test_a_program_that_ends_without_disconnect_is_disconnected_with_a_warning(
     make()._disconnect_at_exit()
     lines = values(broker, f"{SYSTEM}.log")
     assert [line.get("state") or line["level"] for line in lines] == ["started", "WARNING", "stopped"]
+
+
+def test_records_come_again_after_a_with_block_that_ended_with_an_error(
+    make: Make, broker: InMemoryBroker
+) -> None:
+    for number in range(2):
+        broker.send(f"{SYSTEM}.int", TEMPERATURE, {"result": number})
+    client = make()
+    client.subscribe(datastreams=[TEMPERATURE])
+
+    def work() -> None:
+        with client:
+            assert len(client.consume()) == 2
+            raise ValueError("the first record could not be worked on")
+
+    with pytest.raises(ValueError, match="worked on"):
+        work()
+    with make() as again:
+        again.subscribe(datastreams=[TEMPERATURE])
+        assert [record["result"] for record in again.consume()] == [0, 1]
+
+
+def test_records_come_again_after_a_program_that_ended_without_disconnect(
+    make: Make, broker: InMemoryBroker
+) -> None:
+    broker.send(f"{SYSTEM}.int", TEMPERATURE, {"result": 1})
+    client = make()
+    client.subscribe(datastreams=[TEMPERATURE])
+    client.consume()
+    client._disconnect_at_exit()
+    assert broker.committed == {}

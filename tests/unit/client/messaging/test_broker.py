@@ -1,6 +1,7 @@
 """Addresses and errors of Kafka, without Kafka."""
 
 import logging
+from pathlib import Path
 
 import pytest
 from confluent_kafka import KafkaError
@@ -16,6 +17,7 @@ from client.errors import (
 from client.messaging.broker import KafkaBroker
 from client.messaging.failures import to_messaging_error
 from client.messaging.producer import ProducerSettings
+from client.messaging.security import KafkaSecurity
 
 
 @pytest.mark.parametrize(
@@ -69,3 +71,11 @@ def test_errors_of_the_library_become_ours(code: str, operation: str, expected: 
     error = to_messaging_error(KafkaError(getattr(KafkaError, code)), topic="a.int", operation=operation)
     assert type(error) is expected
     assert error.retriable is (expected is BrokerUnavailableError)
+
+
+def test_a_file_that_holds_no_certificate_is_a_wrong_setting(tmp_path: Path) -> None:
+    path = tmp_path / "ca.pem"
+    path.write_text("not a certificate")
+    broker = KafkaBroker("127.0.0.1:1", KafkaSecurity(protocol="SSL", ca_file=path))
+    with pytest.raises(ConfigurationError, match=r"refuses the settings: .*ssl\.ca\.location"):
+        broker.partition_counts(["t"], 1.0)

@@ -76,3 +76,15 @@ def test_a_record_that_was_not_accepted_is_not_waited_for() -> None:
     book.wait_for_all(30)
     book.raise_undelivered(30)
     assert book.accepted == 0
+
+
+def test_who_waits_for_all_is_woken_when_the_last_record_is_withdrawn() -> None:
+    book = DeliveryBook()
+    book.open("t")
+    waiter = threading.Thread(target=book.wait_for_all, args=(30,))
+    waiter.start()
+    while waiter.is_alive() and not book._settled._waiters:  # type: ignore[attr-defined]
+        pass
+    book.withdraw()
+    waiter.join(5)
+    assert not waiter.is_alive()

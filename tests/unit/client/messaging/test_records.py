@@ -145,8 +145,8 @@ def test_any_json_result_comes_back_as_it_went_in(result: object) -> None:
         (b'{"a":-Infinity}', "record.not_json"),
         (b"[" * 100_000, "record.not_json"),
         (b"1" * 5000, "record.not_json"),
-        (b"[1]", "record.not_an_object"),
-        (b"null", "record.not_an_object"),
+        (b"[1]", "record.not_object"),
+        (b"null", "record.not_object"),
     ],
 )
 def test_a_value_that_is_no_json_object_is_refused_with_code_and_position(

@@ -7,13 +7,16 @@ from typing import cast
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer
 
+from client.messaging.records import read_headers
 from streamhub.engine.batch import BatchForwarder, Decision, Headers, Record, Statement
 from streamhub.engine.counters import RecordCounts
+from streamhub.engine.topics import TopicFacts
 from streamhub.query import compile_statement
 from streamhub.specification import StreamAppSpecification
 
 SOURCE = "aa.bb.cc.dd"
 KEY = b"aa.bb.cc.dd.T1.Air Temperature"
+TOPICS = TopicFacts(5)
 
 
 @dataclass
@@ -87,6 +90,7 @@ def forward(
     statement: str = "SELECT * FROM * WHERE result < 4;",
     contract: str | None = None,
     compiled: Statement | None = None,
+    topics: TopicFacts = TOPICS,
 ) -> RecordCounts:
     specification = StreamAppSpecification(
         name="app",
@@ -98,7 +102,11 @@ def forward(
     )
     counts = RecordCounts()
     forwarder = BatchForwarder(
-        specification, compiled or compile_statement(statement), cast("Producer", producer), 5
+        specification,
+        compiled or compile_statement(statement),
+        cast("Producer", producer),
+        topics,
+        read_headers,
     )
     forwarder.forward(cast("Sequence[Record]", records), counts)
     return counts
@@ -156,6 +164,21 @@ def test_a_record_that_is_too_large_is_set_aside_without_its_value() -> None:
     assert (counts.forwarded, counts.dead_lettered) == (0, 1)
 
 
+def test_a_small_dead_letter_topic_keeps_nothing_from_the_target_and_gets_letters_without_value() -> None:
+    producer = FakeProducer()
+    large = b'{"result":1,"x":"' + b"y" * 500 + b'"}'
+    topics = TopicFacts(5, max_dead_letter_bytes=256 + 300)
+    counts = forward(
+        [FakeRecord(0, large), FakeRecord(1, large[:-1], [("dt-id", b"7")])], producer, topics=topics
+    )
+    forwarded, letter = producer.sent
+    assert (forwarded.topic, forwarded.value) == ("ee.ff.gg.hh.ext", large)
+    assert (letter.topic, letter.value, letter.key) == ("aa.bb.cc.dd.int.dlq", None, None)
+    assert letter.headers["dt-error"] == "record.not_json"
+    assert letter.headers["dt-origin"] == "aa.bb.cc.dd.int/3/1"
+    assert (counts.forwarded, counts.dead_lettered) == (1, 1)
+
+
 def test_a_full_queue_is_waited_for_and_nothing_is_lost() -> None:
     producer = FakeProducer(full=3)
     counts = forward([FakeRecord(n, b'{"result":1}') for n in range(3)], producer)
@@ -200,3 +223,29 @@ def test_keys_beyond_the_cache_still_find_their_partition(monkeypatch: pytest.Mo
     partitions = [sent.partition for sent in producer.sent]
     assert partitions[:9] == partitions[9:]
     assert len(set(partitions)) > 1
+
+
+class OddHeaders(FakeRecord):
+    """A header whose name is not UTF-8, as confluent-kafka tells it: once, by an exception."""
+
+    def headers(self) -> Headers | None:
+        raise SystemError("returned a result with an exception set")
+
+
+@pytest.mark.parametrize("statement", ["SELECT * FROM * WHERE result < 4;", "SELECT result + 1 FROM *;"])
+def test_a_record_whose_headers_cannot_be_read_is_set_aside_and_the_others_pass(statement: str) -> None:
+    producer = FakeProducer()
+    records = [FakeRecord(0, b'{"result":1}'), OddHeaders(1, b'{"result":1}'), FakeRecord(2, b'{"result":1}')]
+    counts = forward(records, producer, statement=statement)
+    assert [sent.topic.rpartition(".")[2] for sent in producer.sent] == ["ext", "dlq", "ext"]
+    letter = producer.sent[1]
+    assert (letter.value, letter.key) == (b'{"result":1}', KEY)
+    assert letter.headers["dt-error"] == "record.headers_not_text"
+    assert letter.headers["dt-origin"] == "aa.bb.cc.dd.int/3/1"
+    assert (counts.consumed, counts.forwarded, counts.dead_lettered) == (3, 2, 1)
+
+
+def test_a_record_with_bad_value_and_bad_headers_is_set_aside_for_its_value() -> None:
+    producer = FakeProducer()
+    forward([OddHeaders(1, b"junk")], producer)
+    assert producer.sent[0].headers["dt-error"] == "record.not_json"

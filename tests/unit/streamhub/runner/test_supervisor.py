@@ -196,7 +196,7 @@ def test_a_new_daemon_adopts_a_running_process(world: World) -> None:
     assert (observed.state, observed.pid) == ("running", 101)
     world.processes.end()
     cause = world.tick().cause
-    assert cause == "ended while the runner was away"
+    assert cause == "ended, nobody knows how: a former runner had started it"
 
 
 def test_a_leaving_daemon_stops_the_app_but_it_stays_wanted(world: World) -> None:
