@@ -11,9 +11,9 @@ and stable.
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from client.errors import RecordFormatError
 from client.messaging.records import (
@@ -115,14 +115,11 @@ class BatchForwarder:
         statement: Statement,
         producer: Producer,
         topics: TopicFacts,
-        headers_of: Callable[[Any], Any] = Message.headers,
     ) -> None:
         self._statement = statement
         self._producer = producer
         self._target = specification.target_topic
         self._dead_letters = specification.dead_letter_topic
-        # Not as a method call: see client.messaging.records.read_headers.
-        self._headers_of = headers_of
         self._largest_letter = topics.max_dead_letter_bytes - RECORD_OVERHEAD_BYTES
         self._partitions = _Partitions(topics.target_partitions)
         self._origins = _Origins(specification.source_topic)
@@ -176,12 +173,15 @@ class BatchForwarder:
         partitions = self._partitions
         origins = self._origins
         added = self._added
+        read = read_headers
         refused = 0
-        for index, headers in zip(accepted, self._read_all_headers(messages, accepted), strict=True):
+        for index in accepted:
             message = messages[index]
             key = keys[index]
-            if isinstance(headers, Exception):
-                self._set_aside_without_headers(message, headers, counts)
+            try:
+                headers = read(message)
+            except UNREADABLE_HEADERS as error:
+                self._set_aside_without_headers(message, error, counts)
                 refused += 1
                 continue
             origin = (HEADER_ORIGIN, f"{origins[message.partition()]}{message.offset()}")
@@ -198,21 +198,6 @@ class BatchForwarder:
             except (BufferError, KafkaException) as error:
                 refused += not self._send_again(message, values[index], sent, error, counts)
         counts.forwarded += len(accepted) - refused
-
-    def _read_all_headers(
-        self, messages: Sequence[Record], accepted: Sequence[int]
-    ) -> Sequence[Headers | Exception | None]:
-        """Read the headers of a batch, once and at the speed of C; an exception where they are unreadable."""
-        found: list[Headers | Exception | None] = []
-        each = map(self._headers_of, [messages[index] for index in accepted])
-        while True:
-            try:
-                # It keeps what it has read when one of them cannot be read.
-                found.extend(each)
-            except UNREADABLE_HEADERS as error:
-                found.append(error)
-            else:
-                return found
 
     def _send_projected(
         self, messages: Sequence[Record], accepted: Sequence[int], counts: RecordCounts

@@ -7,7 +7,6 @@ from typing import cast
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from client.messaging.records import read_headers
 from streamhub.engine.batch import BatchForwarder, Decision, Headers, Record, Statement
 from streamhub.engine.counters import RecordCounts
 from streamhub.engine.topics import TopicFacts
@@ -106,7 +105,6 @@ def forward(
         compiled or compile_statement(statement),
         cast("Producer", producer),
         topics,
-        read_headers,
     )
     forwarder.forward(cast("Sequence[Record]", records), counts)
     return counts
