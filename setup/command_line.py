@@ -206,7 +206,7 @@ def check(
     only: Annotated[
         str | None,
         typer.Option(
-            help="One step: lint, format, types, imports, unit, conformance, integration, acceptance."
+            help="One step: lint, format, types, imports, unit, house, conformance, integration, acceptance."
         ),
     ] = None,
 ) -> None:

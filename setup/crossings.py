@@ -71,6 +71,7 @@ class CrossingWatch:
                 "group.id": f"dtwin-demo-{uuid.uuid4()}",
                 "enable.auto.commit": False,
                 "isolation.level": "read_committed",
+                "log_level": 0,  # an outage is told in our words; the library would fill the screen
                 **KafkaSecurity.from_environment(environment).to_librdkafka(),
             }
         )

@@ -119,7 +119,7 @@ def _run(home: Home, console: Console, options: DemoOptions) -> None:
         and (os.environ.get("DISPLAY") or sys.platform == "darwin")
     ):
         webbrowser.open(addresses.platform)
-    _keep_showing(console, watch, options.duration_s)
+    _keep_showing(console, watch, home, options.duration_s)
     watch.close()
 
 
@@ -203,6 +203,7 @@ def _first_crossings(watch: CrossingWatch, home: Home) -> list[Crossing]:
         if len(watch.flows) >= _SHOWN_CROSSINGS:
             break
     if not watch.flows:
+        _say_ended(_ended_parts(home))
         raise PartNotReadyError(
             f"No record crossed between companies within {_FIRST_CROSSING_TIMEOUT_S:g} s. "
             f"The stream apps' runner says:\n"
@@ -226,8 +227,19 @@ def _introduce(addresses: Addresses, first: list[Crossing], seconds: float) -> N
     typer.echo("")
 
 
-def _keep_showing(console: Console, watch: CrossingWatch, duration_s: float | None) -> None:
-    """Show the newest crossing in one line until interrupted, or until the time is over."""
+def _ended_parts(home: Home) -> set[str]:
+    """Return what was started and does not run any more."""
+    return {part.name for part in StateFile(home.state_file).parts().values() if not part.is_running()}
+
+
+def _say_ended(names: set[str]) -> None:
+    for name in sorted(names):
+        typer.echo(f"{name} has ended. What it wrote: dtwin logs {name}")
+
+
+def _keep_showing(console: Console, watch: CrossingWatch, home: Home, duration_s: float | None) -> None:
+    """Show the newest crossing in one line until interrupted, until the time is over or nothing runs."""
+    known_ended: set[str] = set()
     deadline = None if duration_s is None else time.monotonic() + duration_s
     if not console.is_terminal:
         typer.echo("Stop with Ctrl-C.")
@@ -235,6 +247,12 @@ def _keep_showing(console: Console, watch: CrossingWatch, duration_s: float | No
     with live or contextlib.nullcontext():
         while deadline is None or time.monotonic() < deadline:
             watch.poll(0.5)
+            if not StateFile(home.state_file).parts():
+                typer.echo("The stack was taken down by another command.")
+                break
+            ended = _ended_parts(home)
+            _say_ended(ended - known_ended)
+            known_ended = ended
             if live is not None and watch.newest is not None:
                 line = f"{watch.count} records crossed   {watch.newest.text()}   Ctrl-C stops"
                 live.update(Text(line, no_wrap=True, overflow="ellipsis"))

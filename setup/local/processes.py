@@ -10,6 +10,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ import psutil
 from setup.errors import PartMissingError
 
 _START_TIME_TOLERANCE_S = 2.0  # psutil derives it from the boot time, which moves a little with the clock
+_POLL_S = 0.05
 _LOG_LIMIT_BYTES = 8 * 1024 * 1024
 
 # Children of this very process, kept so that they are reaped when they end.
@@ -128,10 +130,10 @@ class ProcessIdentity:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(timeout_s)
         else:
-            process = self.process()
-            if process is not None:
-                with contextlib.suppress(psutil.TimeoutExpired):
-                    process.wait(timeout_s)
+            # Not psutil's wait: another program's child that has ended keeps its pid until that program asks.
+            deadline = time.monotonic() + timeout_s
+            while self.is_running() and time.monotonic() < deadline:
+                time.sleep(_POLL_S)
         return not self.is_running()
 
 
