@@ -26,6 +26,7 @@ from platform_ui.settings import Mode, PlatformSettings
 from platform_ui.streams import api as streams_api
 from platform_ui.streams import pages as streams_pages
 from platform_ui.streams import service as streams
+from platform_ui.streams.ports import open_metadata
 from platform_ui.streams.runner_port import StreamRunner
 from platform_ui.systems import api as systems_api
 from platform_ui.systems import pages as systems_pages
@@ -33,6 +34,7 @@ from platform_ui.systems import service as systems
 from platform_ui.systems.tail import TailHub
 from platform_ui.systems.units import UnitDirectory
 from platform_ui.web import STATIC
+from streamhub.outputs import MetadataRegistry
 from streamhub.runner import RunnerDirectory
 
 _log = logging.getLogger(__name__)
@@ -48,6 +50,7 @@ def create_app(
     *,
     topics: TopicAdministrator | None = None,
     runner: StreamRunner | None = None,
+    metadata: MetadataRegistry | None = None,
 ) -> FastAPI:
     """Put the site together; it connects when it is first used.
 
@@ -55,6 +58,7 @@ def create_app(
         settings: what the operator wants.
         topics: the broker's topics; a real broker when left out.
         runner: the runner of stream apps; the folder of the settings when left out.
+        metadata: units and output Datastreams; the SensorThings service of the settings when left out.
     """
     app = FastAPI(
         title="Digital Twin Stack",
@@ -72,6 +76,7 @@ def create_app(
     app.state.sessions = create_sessions(app.state.engine)
     app.state.topics = topics or KafkaTopics(settings.kafka_bootstrap_servers, settings.security)
     app.state.runner = runner or RunnerDirectory(settings.runner_directory)
+    app.state.metadata = metadata or open_metadata(settings.sensorthings_url)
     app.state.units = UnitDirectory(settings.sensorthings_url)
     app.state.tails = TailHub(settings.kafka_bootstrap_servers, settings.security, app.state.units)
     app.state.metrics = health.SiteMetrics()
@@ -100,6 +105,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             await mending
         app.state.tails.stop()
         await app.state.units.close()
+        app.state.metadata.close()
         await app.state.engine.dispose()
 
 

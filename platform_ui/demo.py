@@ -23,9 +23,11 @@ from platform_ui.errors import NotFoundError
 from platform_ui.settings import Mode, PlatformSettings
 from platform_ui.streams import service as streams
 from platform_ui.streams.forms import StreamAppForm
+from platform_ui.streams.ports import StreamPorts, open_metadata
 from platform_ui.streams.runner_port import StreamRunner
 from platform_ui.systems import service as systems
 from platform_ui.systems.forms import SystemForm
+from streamhub.outputs import MetadataRegistry
 from streamhub.runner import RunnerDirectory
 
 PASSWORD = "asdf"  # noqa: S105 - the demo's known password, refused outside demo mode
@@ -184,6 +186,19 @@ APPS = (
         "WHERE name = 'cz.icecars.iot4cps-wp5-CarFleet.Car2.Main.Air Temperature' AND result < 30;",
         "Plausible temperatures only.",
     ),
+    _App(
+        SUE,
+        "carsnearby",
+        CAR1,
+        ANALYTICS,
+        "SELECT distance_m(l.latitude, l.longitude, r.latitude, r.longitude) AS distance UNIT 'm'\n"
+        "FROM cz.icecars.iot4cps-wp5-CarFleet.Car1 AS l\n"
+        "JOIN cz.icecars.iot4cps-wp5-CarFleet.Car2 AS r WITHIN 1 s\n"
+        "WHERE l.name = 'cz.icecars.iot4cps-wp5-CarFleet.Car1.Main.Acceleration'\n"
+        "  AND r.name = 'cz.icecars.iot4cps-wp5-CarFleet.Car2.Main.Acceleration'\n"
+        "MAX LATENCY 10 s;",
+        "How far apart the two cars are, each time one of them tells where it is.",
+    ),
 )
 
 
@@ -192,6 +207,7 @@ async def load_demo(
     *,
     topics: TopicAdministrator | None = None,
     runner: StreamRunner | None = None,
+    metadata: MetadataRegistry | None = None,
 ) -> str:
     """Create what is missing of the demo and return a summary.
 
@@ -199,6 +215,7 @@ async def load_demo(
         settings: those of the platform.
         topics: the broker's topics; a real broker when left out.
         runner: the runner of stream apps; the folder of the settings when left out.
+        metadata: units and output Datastreams; the SensorThings service of the settings when left out.
 
     Raises:
         ConfigurationError: the platform is not in demo mode.
@@ -209,10 +226,12 @@ async def load_demo(
             "The demo's accounts have a known password: set DTWIN_PLATFORM__MODE=demo to load them.",
             setting="DTWIN_PLATFORM__MODE",
         )
+    registry = metadata or open_metadata(settings.sensorthings_url)
     loader = _Loader(
-        settings,
         topics or KafkaTopics(settings.kafka_bootstrap_servers, settings.security),
-        runner or RunnerDirectory(settings.runner_directory),
+        StreamPorts(
+            runner or RunnerDirectory(settings.runner_directory), registry, settings.kafka_bootstrap_servers
+        ),
     )
     engine = create_engine(settings.database_url)
     try:
@@ -220,18 +239,19 @@ async def load_demo(
             await loader.load(session)
     finally:
         await engine.dispose()
+        if metadata is None:
+            registry.close()
     return f"demo: {loader.created} created, {loader.kept} kept"
 
 
 class _Loader:
     """Creates the parts in order; counts what it made and what was there."""
 
-    def __init__(self, settings: PlatformSettings, topics: TopicAdministrator, runner: StreamRunner) -> None:
+    def __init__(self, topics: TopicAdministrator, ports: StreamPorts) -> None:
         self.created = 0
         self.kept = 0
-        self._settings = settings
         self._topics = topics
-        self._runner = runner
+        self._ports = ports
         self._people: dict[_Person, User] = {}
 
     async def load(self, session: AsyncSession) -> None:
@@ -289,12 +309,12 @@ class _Loader:
         form = StreamAppForm(
             name=app.name, target_system=app.target, statement=app.statement, description=app.description
         )
-        if await self._is_missing(streams.get_app(session, owner, app.source, app.name, self._runner)):
-            await streams.create_app(session, owner, app.source, form)
-        view = await streams.get_app(session, owner, app.source, app.name, self._runner)
+        ports = self._ports
+        if await self._is_missing(streams.get_app(session, owner, app.source, app.name, ports.runner)):
+            await streams.create_app(session, owner, app.source, form, ports.metadata)
+        view = await streams.get_app(session, owner, app.source, app.name, ports.runner)
         if view.status is None:
-            brokers = self._settings.kafka_bootstrap_servers
-            await streams.deploy_app(session, owner, view, self._runner, brokers)
+            await streams.deploy_app(session, owner, view, ports)
 
     async def _is_missing(self, looking: Awaitable[object]) -> bool:
         try:

@@ -14,6 +14,7 @@ DigitalTwinError
     TooManyAttemptsError   failed log-ins
     BrokerError            Kafka did not do what was asked for (retriable)
     RunnerError            the runner of stream apps did not do what was asked for (retriable)
+    MetadataError          SensorThings did not do what was asked for (retriable)
 ```
 """
 
@@ -112,6 +113,13 @@ class RunnerError(PlatformError):
     retriable = True
 
 
+class MetadataError(PlatformError):
+    """The SensorThings service does not answer, or refuses."""
+
+    default_code = "metadata.failed"
+    retriable = True
+
+
 STATUS_OF: Mapping[type[PlatformError], HTTPStatus] = {
     NotLoggedInError: HTTPStatus.UNAUTHORIZED,
     NotFoundError: HTTPStatus.NOT_FOUND,
@@ -121,6 +129,7 @@ STATUS_OF: Mapping[type[PlatformError], HTTPStatus] = {
     TooManyAttemptsError: HTTPStatus.TOO_MANY_REQUESTS,
     BrokerError: HTTPStatus.SERVICE_UNAVAILABLE,
     RunnerError: HTTPStatus.SERVICE_UNAVAILABLE,
+    MetadataError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
 

@@ -7,12 +7,14 @@ class.
 
 import json
 import re
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from functools import lru_cache
 from typing import Final
 
 from client.errors import ConfigurationError
 from client.messaging.topics import SystemName
-from streamhub.query import compile_statement
+from streamhub.query import CompiledStatement, Derivation, compile_statement
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}", re.ASCII)
 _ADDRESS: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s,:\[\]]+):([0-9]{1,5})")
@@ -25,20 +27,25 @@ _HIGHEST_PORT: Final = 65535
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamAppSpecification:
-    """One single-source stream app; an instance is always valid.
+    """One stream app of one or several sources; an instance is always valid.
 
-    It reads `<source_system>.int`, writes what matches `statement` to `<target_system>.ext`, and what cannot
-    be used to `<source_system>.int.dlq`.
+    It reads `<system>.int` of every source, writes what `statement` makes of it to `<target_system>.ext`, and
+    what cannot be used to the `<system>.int.dlq` of the system that it came from.
 
     Attributes:
         name: Short name, unique within the source system: letters, digits, `_` and `-`, at most 60
             characters.
-        source_system: Dotted name of the system whose records are read.
+        source_system: Dotted name of the system that the app belongs to; it is one of the sources.
         target_system: Dotted name of the system that receives.
-        statement: SELECT statement; its FROM is `*` or the source system.
+        statement: SELECT statement; its FROM is `*` or names the source system, its JOINs may name others.
         bootstrap_servers: Kafka addresses, `host:port[,host:port...]`.
         commit_interval_s: Longest time between two transaction commits [s].
         contract: Identifier of the contract that permits the flow; None inside one company.
+        spread: Whether copies share a join whose key holds the Thing, each with partitions of its own. Every
+            producer must then place records by Thing, as the client of this house does; otherwise one copy
+            reads everything and the others stand by.
+        datastreams: Ids of the output Datastreams in the SensorThings service, by full name; empty as long as
+            they are not registered.
 
     Raises:
         ConfigurationError: naming the field that is wrong.
@@ -53,6 +60,8 @@ class StreamAppSpecification:
     bootstrap_servers: str
     commit_interval_s: float = 0.1
     contract: str | None = None
+    spread: bool = False
+    datastreams: Mapping[str, int | str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -71,15 +80,15 @@ class StreamAppSpecification:
             )
         if self.contract is not None and not self.contract.strip():
             raise _error("contract", "is empty: give the identifier of a contract or leave it out")
-        self._check_sources(compile_statement(self.statement).sources)
-
-    def _check_sources(self, sources: tuple[str, ...]) -> None:
-        foreign = [name for name in sources if name != self.source_system]
-        if sources != _ANY_SYSTEM and foreign:
+        compiled = _compiled(self.statement)
+        if compiled.tree.explain:
+            raise _error("statement", "begins with EXPLAIN: leave that word out of an app")
+        sources = compiled.sources
+        if sources != _ANY_SYSTEM and self.source_system not in sources:
             raise _error(
                 "statement",
-                f"reads FROM {foreign[0]}, but this app reads the system {self.source_system}. "
-                f"Write FROM * or FROM {self.source_system}",
+                f"reads FROM {sources[0]}, but this app belongs to the system {self.source_system}. "
+                f"Write FROM * or FROM {self.source_system}, or make that system one of the joined ones",
             )
 
     @property
@@ -88,9 +97,27 @@ class StreamAppSpecification:
         return f"{self.source_system}.{self.name}"
 
     @property
+    def systems(self) -> tuple[str, ...]:
+        """Dotted names of all systems that are read, the app's own one first."""
+        sources = _compiled(self.statement).sources
+        if sources == _ANY_SYSTEM:
+            return (self.source_system,)
+        return (self.source_system, *(name for name in sources if name != self.source_system))
+
+    @property
     def source_topic(self) -> str:
-        """The topic that is read."""
+        """The topic of the app's own system."""
         return SystemName.parse(self.source_system).topics.internal
+
+    @property
+    def dead_letter_topic(self) -> str:
+        """The topic that receives what cannot be used of the app's own system."""
+        return SystemName.parse(self.source_system).topics.dead_letters
+
+    @property
+    def source_topics(self) -> tuple[str, ...]:
+        """The topics that are read, in the order of `systems`."""
+        return tuple(SystemName.parse(system).topics.internal for system in self.systems)
 
     @property
     def target_topic(self) -> str:
@@ -98,9 +125,9 @@ class StreamAppSpecification:
         return SystemName.parse(self.target_system).topics.external
 
     @property
-    def dead_letter_topic(self) -> str:
-        """The topic that receives what cannot be used: of the source system, never of the target."""
-        return SystemName.parse(self.source_system).topics.dead_letters
+    def state_topic(self) -> str:
+        """The topic that keeps what a join remembers; statements without a join have none."""
+        return f"platform.apps.{self.app_id}.state"
 
     def to_json(self) -> str:
         """Write the specification as a JSON object with sorted names."""
@@ -133,8 +160,20 @@ class StreamAppSpecification:
         return cls(**document)
 
 
+@lru_cache(maxsize=1024)
+def _compiled(statement: str) -> CompiledStatement | Derivation:
+    """Compile a statement to look at it; the same few are asked for again and again."""
+    return compile_statement(statement)
+
+
 def _check_type(name: str, value: object) -> None:
-    if name == "commit_interval_s":
+    if name == "datastreams":
+        fits = isinstance(value, dict) and all(
+            isinstance(key, str) and isinstance(found, int | str) for key, found in value.items()
+        )
+    elif name == "spread":
+        fits = isinstance(value, bool)
+    elif name == "commit_interval_s":
         fits = isinstance(value, int | float) and not isinstance(value, bool)
     elif name == "contract":
         fits = value is None or isinstance(value, str)

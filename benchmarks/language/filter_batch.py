@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from streamhub.query import compile_statement
+from streamhub.query import compile_filter
 
 BATCH = 5_000
 ROUNDS = 5
@@ -66,7 +66,7 @@ def by_hand(batches: Batches) -> int:
 
 
 def compiled(condition: str) -> Callable[[Batches], int]:
-    run = compile_statement(BEGINNING + condition).filter_batch
+    run = compile_filter(BEGINNING + condition).filter_batch
     return lambda batches: sum(len(run(keys, values).accepted) for keys, values in batches)
 
 

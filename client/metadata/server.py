@@ -8,7 +8,7 @@ Source: OGC 18-088, clauses 9 (requesting data) and 10 (create, update, delete).
 import copy
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Protocol, TypeVar
 from urllib.parse import quote, urlsplit
@@ -174,6 +174,22 @@ class SensorThingsServer:
         if patient:
             return self._patiently(lambda: self._find(DATASTREAMS, name, DATASTREAM_EXPANSION))
         return self._hurried().datastream(name)
+
+    def search(self, entities: str, condition: str, *, select: Sequence[str]) -> list[JsonObject]:
+        """List the entities of a set for which a condition holds, by id, however many pages that takes.
+
+        Args:
+            entities: Entity set, for example `Datastreams`.
+            condition: What stands in `$filter`. A service that ignores it answers with more.
+            select: Attributes that are needed, for example `("id", "name")`.
+
+        Raises:
+            SensorThingsError: its children say why.
+
+        Source: OGC 18-088, clause 9.3.3 "System Query Options".
+        """
+        query = f"?$filter={quote(condition, safe='')}&$select={','.join(select)}&$orderby=id&$top=1000"
+        return self._patiently(lambda: list(self._pages(entities + query)))
 
     def _hurried(self) -> "SensorThingsServer":
         hurried = copy.copy(self)

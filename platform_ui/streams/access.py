@@ -1,9 +1,10 @@
-"""The dependency of the handlers of stream apps: the runner."""
+"""The dependencies of the handlers of stream apps: the runner, and all outside parts together."""
 
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
+from platform_ui.streams.ports import StreamPorts
 from platform_ui.streams.runner_port import StreamRunner
 
 
@@ -11,4 +12,10 @@ def _runner(request: Request) -> StreamRunner:
     return cast(StreamRunner, request.app.state.runner)
 
 
+def _ports(request: Request) -> StreamPorts:
+    state = request.app.state
+    return StreamPorts(state.runner, state.metadata, state.settings.kafka_bootstrap_servers)
+
+
 Runner = Annotated[StreamRunner, Depends(_runner)]
+Ports = Annotated[StreamPorts, Depends(_ports)]

@@ -9,9 +9,8 @@ from starlette.responses import Response
 
 from platform_ui.accounts.access import LoggedIn
 from platform_ui.db import Database
-from platform_ui.settings import CurrentSettings
 from platform_ui.streams import service
-from platform_ui.streams.access import Runner
+from platform_ui.streams.access import Ports, Runner
 from platform_ui.streams.forms import StreamAppForm
 from platform_ui.streams.service import AppView
 
@@ -71,11 +70,11 @@ async def list_apps(database: Database, user: LoggedIn, runner: Runner) -> AppLi
 
 @router.post("/systems/{system}/apps", status_code=HTTPStatus.CREATED)
 async def create_app(
-    database: Database, user: LoggedIn, runner: Runner, system: str, form: StreamAppForm
+    database: Database, user: LoggedIn, ports: Ports, system: str, form: StreamAppForm
 ) -> AppAnswer:
     """Create a stream app that reads a system."""
-    await service.create_app(database, user, system, form)
-    return AppAnswer.of(await service.get_app(database, user, system, form.name, runner))
+    await service.create_app(database, user, system, form, ports.metadata)
+    return AppAnswer.of(await service.get_app(database, user, system, form.name, ports.runner))
 
 
 @router.get("/systems/{system}/apps/{name}")
@@ -85,13 +84,11 @@ async def show_app(database: Database, user: LoggedIn, runner: Runner, system: s
 
 
 @router.post("/systems/{system}/apps/{name}:deploy", status_code=HTTPStatus.ACCEPTED)
-async def deploy_app(
-    database: Database, *, user: LoggedIn, runner: Runner, settings: CurrentSettings, system: str, name: str
-) -> AppAnswer:
+async def deploy_app(database: Database, user: LoggedIn, ports: Ports, system: str, name: str) -> AppAnswer:
     """Let a stream app run."""
-    view = await service.get_app(database, user, system, name, runner)
-    await service.deploy_app(database, user, view, runner, settings.kafka_bootstrap_servers)
-    return AppAnswer.of(await service.get_app(database, user, system, name, runner))
+    view = await service.get_app(database, user, system, name, ports.runner)
+    await service.deploy_app(database, user, view, ports)
+    return AppAnswer.of(await service.get_app(database, user, system, name, ports.runner))
 
 
 @router.post("/systems/{system}/apps/{name}:stop", status_code=HTTPStatus.ACCEPTED)

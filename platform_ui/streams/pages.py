@@ -6,14 +6,14 @@ from starlette.responses import PlainTextResponse, Response
 from platform_ui.accounts.access import LoggedIn
 from platform_ui.audit import service as audit
 from platform_ui.db import Database
-from platform_ui.errors import FormError, PlatformError, status_of
+from platform_ui.errors import FormError, MetadataError, PlatformError, status_of
 from platform_ui.fields import read_form
-from platform_ui.settings import CurrentSettings
-from platform_ui.streams import service
-from platform_ui.streams.access import Runner
+from platform_ui.streams import service, statements
+from platform_ui.streams.access import Ports, Runner
 from platform_ui.streams.forms import StatementForm, StreamAppForm
 from platform_ui.systems import service as systems
 from platform_ui.web import CurrentPage, Page
+from streamhub.explanation import Section
 
 router = APIRouter(include_in_schema=False)
 
@@ -31,16 +31,22 @@ async def list_apps(page: CurrentPage, database: Database, user: LoggedIn, runne
 
 
 @router.post("/systems/{system}/apps/check")
-async def check_statement(page: CurrentPage, database: Database, user: LoggedIn, system: str) -> Response:
-    """Tell whether a statement would be accepted, while it is being typed."""
+async def check_statement(
+    page: CurrentPage, database: Database, user: LoggedIn, ports: Ports, system: str
+) -> Response:
+    """Tell whether a statement would be accepted, and what it means, while it is being typed."""
     found = await systems.get_system(database, user, system)
     values = await page.form()
-    message = ""
+    message, sections = "", list[Section]()
     try:
-        service.check_statement(found.name, read_form(StatementForm, values).statement)
-    except FormError as error:
+        form = read_form(StatementForm, values)
+        compiled = await statements.check_statement(
+            database, user, found.name, form.statement, ports.metadata
+        )
+        sections = statements.sections_of(compiled)
+    except (FormError, MetadataError) as error:
         message = error.fields["statement"]
-    return page.render("streams/check.html", message=message)
+    return page.render("streams/check.html", message=message, sections=sections)
 
 
 @router.get("/systems/{system}/apps/new")
@@ -58,12 +64,15 @@ async def show_form(page: CurrentPage, database: Database, user: LoggedIn, syste
 
 
 @router.post("/systems/{system}/apps/new")
-async def create_app(page: CurrentPage, database: Database, user: LoggedIn, system: str) -> Response:
+async def create_app(
+    page: CurrentPage, database: Database, user: LoggedIn, ports: Ports, system: str
+) -> Response:
     """Create a stream app."""
     values = await page.form()
     found = await systems.get_system(database, user, system)
     try:
-        app = await service.create_app(database, user, system, read_form(StreamAppForm, values))
+        form = read_form(StreamAppForm, values)
+        app = await service.create_app(database, user, system, form, ports.metadata)
     except PlatformError as error:
         return page.render(
             "streams/new.html",
@@ -104,6 +113,8 @@ async def _show(
         entries=await audit.entries_of(database, view.app_id) if view.is_ours else [],
         values={"statement": view.app.statement if statement is None else statement},
         errors=error.fields if error else {},
+        outputs=await service.outputs_of(view, runner),
+        further=statements.further_sources(view.app.statement, view.source),
         error=error,
     )
 
@@ -119,26 +130,16 @@ async def show_state(
 
 @router.post("/systems/{system}/apps/{name}/statement")
 async def change_statement(
-    page: CurrentPage,
-    *,
-    database: Database,
-    user: LoggedIn,
-    runner: Runner,
-    settings: CurrentSettings,
-    system: str,
-    name: str,
+    page: CurrentPage, *, database: Database, user: LoggedIn, ports: Ports, system: str, name: str
 ) -> Response:
     """Save another statement."""
     values = await page.form()
-    view = await service.get_app(database, user, system, name, runner)
-    brokers = settings.kafka_bootstrap_servers
+    view = await service.get_app(database, user, system, name, ports.runner)
     try:
-        form = read_form(StatementForm, values)
-        await service.change_statement(
-            database, user=user, view=view, form=form, runner=runner, brokers=brokers
-        )
-    except FormError as error:
-        return await _show(page, database, view, runner, error=error, statement=values.get("statement", ""))
+        await service.change_statement(database, user, view, read_form(StatementForm, values), ports)
+    except (FormError, MetadataError) as error:
+        typed = values.get("statement", "")
+        return await _show(page, database, view, ports.runner, error=error, statement=typed)
     notice = (
         "The statement is saved; the app restarts with it." if view.is_wanted else "The statement is saved."
     )
@@ -147,18 +148,16 @@ async def change_statement(
 
 @router.post("/systems/{system}/apps/{name}/deploy")
 async def deploy_app(
-    page: CurrentPage,
-    *,
-    database: Database,
-    user: LoggedIn,
-    runner: Runner,
-    settings: CurrentSettings,
-    system: str,
-    name: str,
+    page: CurrentPage, *, database: Database, user: LoggedIn, ports: Ports, system: str, name: str
 ) -> Response:
     """Let an app run."""
-    view = await service.get_app(database, user, system, name, runner)
-    await service.deploy_app(database, user, view, runner, settings.kafka_bootstrap_servers)
+    view = await service.get_app(database, user, system, name, ports.runner)
+    try:
+        await service.deploy_app(database, user, view, ports)
+    except (FormError, MetadataError) as error:
+        if not view.is_ours:  # there is no form that could show it
+            raise
+        return await _show(page, database, view, ports.runner, error=error)
     return page.redirect(view.url, f"{name} is being started.")
 
 

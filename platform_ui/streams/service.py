@@ -2,14 +2,15 @@
 
 An agent of the source system may do all of it; the target system must exist and be another one. An agent of
 the target system sees the app and may stop it: nobody has to take records. Whichever side stopped an app
-starts it again. A statement is compiled whenever it is saved, so what is stored can always be deployed.
+starts it again. A statement is checked whenever it is saved and deployed (``statements``): whoever does that
+must be an agent of every system it reads. At deployment its output Datastreams are registered.
 Whether an app runs is asked from the runner, never stored. The target's signature comes with contracts.
 """
 
 import asyncio
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from sqlalchemy import ColumnElement, select, true
@@ -22,20 +23,22 @@ from platform_ui.accounts.service import new_id
 from platform_ui.audit import service as audit
 from platform_ui.db import now
 from platform_ui.errors import ConflictError, ForbiddenError, FormError, NotFoundError, RunnerError
+from platform_ui.streams import statements
 from platform_ui.streams.forms import StatementForm, StreamAppForm
 from platform_ui.streams.models import SOURCE_SIDE, TARGET_SIDE, StreamApp
+from platform_ui.streams.ports import StreamPorts
 from platform_ui.streams.runner_port import Status, StreamRunner
+from platform_ui.streams.statements import OutputView
 from platform_ui.systems import service as systems
 from platform_ui.systems.models import System, SystemAgent
-from streamhub.errors import QueryError, StreamHubError
-from streamhub.query import compile_statement
+from streamhub.errors import StreamHubError
+from streamhub.outputs import MetadataRegistry
 from streamhub.specification import StreamAppSpecification
 
 Argument = TypeVar("Argument")
 Answer = TypeVar("Answer")
 
 NOT_DEPLOYED = "not deployed"
-ANY_SYSTEM = ("*",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,31 +83,6 @@ class AppView:
     def is_wanted(self) -> bool:
         """Whether the app is meant to run."""
         return self.status is not None and self.status.desired == "running"
-
-
-def check_statement(source: str, statement: str) -> None:
-    """Compile a statement for an app that reads a system.
-
-    Args:
-        source: the full name of the source system.
-        statement: the text.
-
-    Raises:
-        FormError: it cannot be compiled (the message shows the place with a caret), or reads another system.
-    """
-    try:
-        compiled = compile_statement(statement)
-    except QueryError as error:
-        raise FormError({"statement": error.render()}, code="stream.statement_refused") from error
-    foreign = [name for name in compiled.sources if name != source]
-    if compiled.sources != ANY_SYSTEM and foreign:
-        raise FormError(
-            {
-                "statement": f"FROM names {foreign[0]}, but this app reads {source}: "
-                f"write FROM {source} or FROM *"
-            },
-            code="stream.statement_refused",
-        )
 
 
 async def list_apps(session: AsyncSession, user: User, runner: StreamRunner) -> list[AppView]:
@@ -190,13 +168,16 @@ def _sides(app: StreamApp, operated: set[uuid.UUID]) -> frozenset[str]:
     return frozenset(side for side, system_id in ends.items() if system_id in operated)
 
 
-async def create_app(session: AsyncSession, user: User, system_name: str, form: StreamAppForm) -> StreamApp:
+async def create_app(
+    session: AsyncSession, user: User, system_name: str, form: StreamAppForm, metadata: MetadataRegistry
+) -> StreamApp:
     """Create a stream app; it is not deployed yet.
 
     Raises:
         NotFoundError: the source system is not there, or the person is no agent of it.
         FormError: the statement is refused, or the target is missing or the source itself.
         ConflictError: the system has a stream app of this name.
+        MetadataError: the statement depends on units that SensorThings does not tell.
     """
     system = await systems.get_system(session, user, system_name)
     target = await systems.find_system(session, form.target_system)
@@ -204,7 +185,7 @@ async def create_app(session: AsyncSession, user: User, system_name: str, form: 
         raise FormError({"target_system": f"There is no system named {form.target_system}."})
     if target.id == system.id:
         raise FormError({"target_system": "The target must be another system than the source."})
-    check_statement(system.name, form.statement)
+    await statements.check_statement(session, user, system.name, form.statement, metadata)
     present = now()
     app = StreamApp(
         id=new_id(),
@@ -239,57 +220,63 @@ async def create_app(session: AsyncSession, user: User, system_name: str, form: 
 
 
 async def change_statement(
-    session: AsyncSession,
-    *,
-    user: User,
-    view: AppView,
-    form: StatementForm,
-    runner: StreamRunner,
-    brokers: str,
+    session: AsyncSession, user: User, view: AppView, form: StatementForm, ports: StreamPorts
 ) -> None:
     """Save another statement; an app that is meant to run is deployed again with it.
 
     Raises:
         FormError: the statement is refused; the old one stays.
         ForbiddenError: the person is no agent of the source system.
+        ConflictError: an output Datastream is taken; the old statement stays.
+        MetadataError: SensorThings did not answer; the old one stays.
         RunnerError: the runner did not take it; the old one stays.
     """
     require_source_side(view)
-    check_statement(view.source, form.statement)
+    await statements.check_statement(session, user, view.source, form.statement, ports.metadata)
+    specification = replace(specification_of(view, ports.brokers), statement=form.statement)
+    if view.is_wanted:
+        specification = await _with_outputs(specification, ports)
     view.app.statement = form.statement
     view.app.changed_at = now()
     audit.record(session, user, "stream.changed", view.app_id, statement=form.statement)
     await session.flush()
     if view.is_wanted:
-        await _call_runner(runner.deploy, specification_of(view, brokers))
+        await _call_runner(ports.runner.deploy, specification)
     await session.commit()
 
 
-async def deploy_app(
-    session: AsyncSession, user: User, view: AppView, runner: StreamRunner, brokers: str
-) -> None:
-    """Want an app to run.
+async def deploy_app(session: AsyncSession, user: User, view: AppView, ports: StreamPorts) -> None:
+    """Want an app to run; its output Datastreams are registered first.
 
     Args:
         session: the database.
         user: an agent of the side that stopped it; of the source system when nobody did.
         view: the app, as `get_app` gave it to this person.
-        runner: the runner.
-        brokers: Kafka's addresses for the app.
+        ports: the runner, SensorThings and the brokers.
 
     Raises:
-        ConflictError: the other side stopped it, or has not deployed it yet.
+        ConflictError: the other side stopped it or has not deployed it yet, or an output Datastream is taken.
+        FormError: the statement is refused, for instance because a source has other units by now.
+        MetadataError: SensorThings did not answer.
         RunnerError: the runner did not take it.
     """
     if view.waits_for is not None:
         raise ConflictError(
             f"{view.app.name} can only be started by agents of {view.waits_for}.", code="stream.other_side"
         )
+    if view.is_ours:  # the target's side only takes back that it stopped the app
+        await statements.check_statement(session, user, view.source, view.app.statement, ports.metadata)
+    specification = await _with_outputs(specification_of(view, ports.brokers), ports)
     view.app.stopped_by = None
     audit.record(session, user, "stream.deployed", view.app_id, target=view.target)
     await session.flush()
-    await _call_runner(runner.deploy, specification_of(view, brokers))
+    await _call_runner(ports.runner.deploy, specification)
     await session.commit()
+
+
+async def _with_outputs(specification: StreamAppSpecification, ports: StreamPorts) -> StreamAppSpecification:
+    datastreams = await statements.register(specification, ports.metadata)
+    return replace(specification, datastreams=datastreams)
 
 
 async def stop_app(session: AsyncSession, user: User, view: AppView, runner: StreamRunner) -> None:
@@ -338,8 +325,10 @@ async def reconcile(session: AsyncSession, runner: StreamRunner, brokers: str) -
     moved = []
     for view in views:
         if view.is_wanted:
-            specification = specification_of(view, brokers)
-            if await _call_runner(runner.specification, view.app_id) != specification:
+            deployed = await _call_runner(runner.specification, view.app_id)
+            registered = deployed.datastreams if deployed is not None else {}
+            specification = replace(specification_of(view, brokers), datastreams=registered)
+            if deployed != specification:
                 await _call_runner(runner.deploy, specification)
                 moved.append(view.app_id)
     return moved
@@ -361,6 +350,22 @@ async def log_of(view: AppView, runner: StreamRunner, lines: int) -> list[str]:
         raise _runner_error(error) from error
 
 
+async def outputs_of(view: AppView, runner: StreamRunner) -> list[OutputView]:
+    """Return the Datastreams that an app writes; none when it passes records on as they are.
+
+    Raises:
+        RunnerError: the runner's files cannot be read.
+    """
+    deployed = await _call_runner(runner.specification, view.app_id) if view.status is not None else None
+    return await asyncio.to_thread(
+        statements.outputs_of,
+        view.app.statement,
+        target=view.target,
+        app_name=view.app.name,
+        registered=deployed.datastreams.items() if deployed is not None else (),
+    )
+
+
 def specification_of(view: AppView, brokers: str) -> StreamAppSpecification:
     """Return what the runner needs to run an app."""
     return StreamAppSpecification(
@@ -370,13 +375,6 @@ def specification_of(view: AppView, brokers: str) -> StreamAppSpecification:
         statement=view.app.statement,
         bootstrap_servers=brokers,
     )
-
-
-async def _status(runner: StreamRunner, app_id: str) -> Status | None:
-    try:
-        return await asyncio.to_thread(runner.status, app_id)
-    except (OSError, StreamHubError) as error:
-        raise _runner_error(error) from error
 
 
 async def _states(runner: StreamRunner) -> dict[str, Status]:

@@ -24,8 +24,10 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # the package 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from streamhub.engine.lane import BatchLane, Partition
+from streamhub.engine.counters import RecordCounts
+from streamhub.engine.lane import BatchLane
 from streamhub.engine.progress import AppProgress, write_atomically
+from streamhub.engine.work import Partition
 
 _log = logging.getLogger(__name__)
 
@@ -55,7 +57,7 @@ class LaneObserver:
         self._asked: dict[TopicPartition, Future[ListOffsetsResultInfo]] = {}
         self._ends: Mapping[Partition, int] = {}
         self._ends_at = float("-inf")
-        self._history: deque[tuple[float, int, int]] = deque()
+        self._history: deque[tuple[float, RecordCounts]] = deque()
         self._moved: tuple[int, int] | None = None
         self._last_progress: datetime | None = None
         self._is_stopping = False
@@ -116,7 +118,8 @@ class LaneObserver:
         if self._moved != (counts.consumed, position):
             self._moved = (counts.consumed, position)
             self._last_progress = now
-        input_rate, output_rate = self._rates(clock, counts.consumed, counts.forwarded)
+        input_rate, output_rate, hit_rate = self._rates(clock, counts)
+        lag = self._lag(positions)
         state = "stopping" if self._is_stopping else "running" if lane.is_assigned else "starting"
         return AppProgress(
             pid=os.getpid(),
@@ -128,7 +131,15 @@ class LaneObserver:
             dead_letters=dict(counts.dead_letters),
             mismatches=counts.mismatches,
             missing=counts.missing,
-            lag=self._lag(positions),
+            joined=counts.joined,
+            tuples=counts.tuples,
+            late=counts.late,
+            dropped=counts.dropped,
+            failed=counts.failed,
+            held=counts.held,
+            hit_rate=hit_rate,
+            lag=lag,
+            lag_s=self._lag_s(lag, now),
             position=position,
             input_rate=input_rate,
             output_rate=output_rate,
@@ -138,15 +149,24 @@ class LaneObserver:
             last_progress=self._last_progress,
         )
 
-    def _rates(self, clock: float, consumed: int, forwarded: int) -> tuple[float, float]:
-        self._history.append((clock, consumed, forwarded))
+    def _lag_s(self, lag: int | None, now: datetime) -> float | None:
+        if not lag:
+            return None if lag is None else 0.0
+        newest_ms = self._lane.newest_ms
+        return round(max(now.timestamp() - newest_ms / 1000, 0.0), 3) if newest_ms else None
+
+    def _rates(self, clock: float, counts: RecordCounts) -> tuple[float, float, float | None]:
+        """Give records in and out per second, and groups found per record joined, over the last seconds."""
+        self._history.append((clock, counts))
         while len(self._history) > 1 and clock - self._history[0][0] > _RATE_WINDOW_S:
             self._history.popleft()
-        then, consumed_then, forwarded_then = self._history[0]
-        span = clock - then
+        then, before = self._history[0]
+        span, joined = clock - then, counts.joined - before.joined
+        hit_rate = round((counts.tuples - before.tuples) / joined, 4) if joined else None
         if span <= 0:
-            return 0.0, 0.0
-        return round((consumed - consumed_then) / span, 1), round((forwarded - forwarded_then) / span, 1)
+            return 0.0, 0.0, hit_rate
+        consumed, forwarded = counts.consumed - before.consumed, counts.forwarded - before.forwarded
+        return round(consumed / span, 1), round(forwarded / span, 1), hit_rate
 
 
 class ProgressCollector(Collector):
@@ -163,6 +183,16 @@ class ProgressCollector(Collector):
         yield self._counter("forwarded", "Records written to the target.", progress.forwarded)
         yield self._counter("mismatched", "Comparisons false for another type.", progress.mismatches)
         yield self._counter("missing", "Comparisons false for a missing attribute.", progress.missing)
+        yield self._counter("joined", "Records that went into a join.", progress.joined)
+        yield self._counter("late", "Records that came too late for their join.", progress.late)
+        yield self._counter("dropped", "Records that a join gave up after its latency.", progress.dropped)
+        yield self._counter("tuples_found", "Groups of records that a join has found.", progress.tuples)
+        yield self._counter("failed", "Groups that a function could not be computed for.", progress.failed)
+        yield self._gauge("held_records", "Records that joins remember now.", progress.held)
+        if progress.lag_s is not None:
+            yield self._gauge("lag_seconds", "Age of the record read last.", progress.lag_s)
+        if progress.hit_rate is not None:
+            yield self._gauge("join_hit_rate", "Groups found per record joined.", progress.hit_rate)
         dead = CounterMetricFamily(
             "dtwin_app_records_dead_lettered", "Records set aside, by error code.", labels=["app", "code"]
         )

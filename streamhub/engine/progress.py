@@ -26,7 +26,15 @@ class AppProgress:
         dead_letters: The same by error code.
         mismatches: Comparisons that were false because of another type [1].
         missing: Comparisons that were false because an attribute is missing [1].
+        joined: Records that went into a join [1].
+        tuples: Groups of records that a join has found [1].
+        late: Records that came too late for their join [1].
+        dropped: Records that a join gave up after its longest latency [1].
+        failed: Groups that a function of the user could not be computed for [1].
+        held: Records that joins remember now [1].
+        hit_rate: Groups found per record that went into a join, over the last seconds [1].
         lag: Records that wait in the assigned partitions [1]; None while Kafka does not tell.
+        lag_s: Age of the record read last, while others wait behind it [s]; None while Kafka does not tell.
         position: Sum of the next offsets to read; moves when anything moves.
         input_rate: Records read per second, over the last seconds [1/s].
         output_rate: Records forwarded per second, over the last seconds [1/s].
@@ -46,7 +54,15 @@ class AppProgress:
     dead_letters: Mapping[str, int] = field(default_factory=dict)
     mismatches: int = 0
     missing: int = 0
+    joined: int = 0
+    tuples: int = 0
+    late: int = 0
+    dropped: int = 0
+    failed: int = 0
+    held: int = 0
+    hit_rate: float | None = None
     lag: int | None = None
+    lag_s: float | None = None
     position: int = 0
     input_rate: float = 0.0
     output_rate: float = 0.0

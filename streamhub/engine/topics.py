@@ -1,20 +1,23 @@
 """What the engine must know about its topics before it starts, asked in a bounded time.
 
-What lives here: that the topics exist, how many partitions the target has, the largest record it takes; the
-dead-letter topic is created when it is missing. What does not: creating the topics of systems (the platform).
+What lives here: that the topics exist, how many partitions they have, the largest record that they take;
+dead-letter topics and the topic of an app's memory are created when they are missing. What does not: creating
+the topics of systems (the platform).
 """
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum
 from typing import Final, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import (  # type: ignore[attr-defined] # the package lists no exports
     AdminClient,
     ConfigResource,
+    NewPartitions,
     NewTopic,
     ResourceType,
     TopicDescription,
@@ -22,6 +25,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # the package 
 
 from client.errors import BrokerUnavailableError, NotAuthorizedError, TopicNotFoundError
 from client.messaging.failures import to_configuration_error
+from client.messaging.topics import dead_letter_topic
 from streamhub.engine.settings import DEFAULT_MAX_RECORD_BYTES, LaneSettings, common_settings
 from streamhub.errors import StreamAppError
 
@@ -42,7 +46,23 @@ _MISSING_CODES: Final = frozenset(
 _FORBIDDEN_CODES: Final = frozenset(
     {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED}
 )
+# What an app remembers changes with every commit: old versions go soon, so that reading it back is quick.
+_STATE_SETTINGS: Final = {
+    "cleanup.policy": "compact",
+    "segment.bytes": str(16 * 2**20),
+    "segment.ms": str(600_000),
+    "min.cleanable.dirty.ratio": "0.1",
+    "delete.retention.ms": str(60_000),
+}
 _Answer = TypeVar("_Answer")
+
+
+class Memory(Enum):
+    """What an app remembers between records, and so how its work can be spread over copies."""
+
+    NONE = "nothing: any copy may take any partition"
+    BY_PARTITION = "by partition: any copy may take any partition, with what is remembered for it"
+    WHOLE = "as a whole: one copy reads all partitions, the others stand by"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,33 +72,44 @@ class TopicFacts:
     Attributes:
         target_partitions: Number of partitions of the target topic, at least 1.
         max_record_bytes: Largest record that the target takes [bytes].
-        max_dead_letter_bytes: Largest record that the dead-letter topic takes [bytes].
+        max_dead_letter_bytes: Largest record that every dead-letter topic takes [bytes].
+        sources: Number of partitions of each source topic.
+        memory: What the app remembers.
     """
 
     target_partitions: int
     max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES
     max_dead_letter_bytes: int = DEFAULT_MAX_RECORD_BYTES
+    sources: Mapping[str, int] = field(default_factory=dict)
+    memory: Memory = Memory.NONE
+
+    @property
+    def one_owner(self) -> bool:
+        """Whether one copy reads all partitions of all sources."""
+        return self.memory is Memory.WHOLE
 
 
-def inspect_topics(settings: LaneSettings, wait_s: float) -> TopicFacts:
-    """Look at the topics of an app; create its dead-letter topic when it is missing.
+def inspect_topics(settings: LaneSettings, wait_s: float, memory: Memory = Memory.NONE) -> TopicFacts:
+    """Look at the topics of an app; create those for dead letters and for its memory when they are missing.
 
     Args:
         settings: How the copy runs.
         wait_s: Longest time to wait for a broker [s].
+        memory: What the app remembers.
 
     Raises:
         ConfigurationError: the client library refuses the settings, for instance a file without certificate.
         BrokerUnavailableError: no broker answered within `wait_s`.
-        TopicNotFoundError: the source or the target does not exist.
+        TopicNotFoundError: a source or the target does not exist.
         NotAuthorizedError: the app may not see a topic.
         StreamAppError: Kafka refused for another reason.
     """
-    return _Inspection(settings, wait_s).run()
+    return _Inspection(settings, wait_s).run(memory)
 
 
 class _Inspection:
     def __init__(self, settings: LaneSettings, wait_s: float) -> None:
+        self._settings = settings
         self._specification = settings.specification
         self._wait_s = wait_s
         self._deadline = time.monotonic() + wait_s
@@ -87,15 +118,24 @@ class _Inspection:
         except KafkaException as refusal:
             raise to_configuration_error(refusal) from refusal
 
-    def run(self) -> TopicFacts:
+    def run(self, memory: Memory) -> TopicFacts:
         specification = self._specification
-        self._describe(specification.source_topic, "source")
+        sources = {
+            topic: len(self._describe(topic, "source").partitions) for topic in self._settings.source_topics
+        }
         target = self._describe(specification.target_topic, "target")
-        self._ensure_dead_letters(specification.dead_letter_topic)
+        letters = [dead_letter_topic(topic) for topic in sources]
+        for topic in letters:
+            self._ensure(topic, 1, {"retention.ms": str(_DEAD_LETTER_RETENTION_MS)})
+        if memory is not Memory.NONE:
+            number = max(sources.values()) if memory is Memory.BY_PARTITION else 1
+            self._ensure(specification.state_topic, number, _STATE_SETTINGS)
         return TopicFacts(
             target_partitions=len(target.partitions),
             max_record_bytes=self._max_record_bytes(specification.target_topic),
-            max_dead_letter_bytes=self._max_record_bytes(specification.dead_letter_topic),
+            max_dead_letter_bytes=min(map(self._max_record_bytes, letters)),
+            sources=sources,
+            memory=memory,
         )
 
     def _describe(self, topic: str, role: str) -> TopicDescription:
@@ -111,23 +151,28 @@ class _Inspection:
             ) from error
         return found
 
-    def _ensure_dead_letters(self, topic: str) -> None:
+    def _ensure(self, topic: str, partitions: int, config: Mapping[str, str]) -> None:
+        """Create a topic of the app's own, or give it more partitions."""
         try:
-            self._describe(topic, "dead-letter")
+            found = self._describe(topic, "own")
         except TopicNotFoundError:
-            new = NewTopic(topic, 1, config={"retention.ms": str(_DEAD_LETTER_RETENTION_MS)})
+            new = NewTopic(topic, partitions, config=dict(config))
             try:
                 self._ask(lambda: self._admin.create_topics([new])[topic], topic)
             except StreamAppError as error:
                 # Another copy was faster; anything else shows when it is looked at again.
                 _log.info("creating %s: %s", topic, error, extra={"action": "create_topic"})
             self._describe_patiently(topic)
+        else:
+            if len(found.partitions) < partitions:
+                more = NewPartitions(topic, partitions)
+                self._ask(lambda: self._admin.create_partitions([more])[topic], topic)
 
     def _describe_patiently(self, topic: str) -> None:
         """A topic that was just created takes a moment to be known to every broker."""
         while True:
             try:
-                self._describe(topic, "dead-letter")
+                self._describe(topic, "own")
             except TopicNotFoundError:
                 if time.monotonic() > self._deadline:
                     raise

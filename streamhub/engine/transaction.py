@@ -12,10 +12,12 @@ the transaction is given up and its records are read again; *fatal*, another cop
 import logging
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future
 from typing import Final, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
+from streamhub.engine.work import Partition, Place
 from streamhub.errors import CopyFencedError, StreamAppError
 
 _log = logging.getLogger(__name__)
@@ -117,6 +119,9 @@ class TransactionLog:
         self._producer = producer
         self._give_up = give_up
         self._begun_at: float | None = None
+        self._commit: Future[None] | None = None
+        # A commit failed and the transaction was not aborted yet.
+        self._is_broken = False
 
     def take_over(self) -> None:
         """Abort what a former process of this copy left open, and fence it.
@@ -128,7 +133,7 @@ class TransactionLog:
 
     @property
     def is_open(self) -> bool:
-        """Whether a transaction has begun and is neither committed nor aborted."""
+        """Whether a transaction has begun to which records may be added."""
         return self._begun_at is not None
 
     def age_s(self, now: float) -> float:
@@ -148,34 +153,70 @@ class TransactionLog:
             call_patiently(self._producer.begin_transaction, self._give_up)
             self._begun_at = now
 
-    def commit(self, positions: Mapping[tuple[str, int], int]) -> None:
-        """Make the outputs and the positions of the sources visible together.
+    @property
+    def is_committing(self) -> bool:
+        """Whether a commit has begun whose outcome was not looked at yet."""
+        return self._commit is not None
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether a commit has begun that is not decided yet."""
+        return self._commit is not None and not self._commit.done()
+
+    def begin_commit(self, places: Mapping[Partition, Place], executor: Executor) -> None:
+        """Begin to make the outputs and the positions of the sources visible together.
+
+        Until `join_commit` the producer belongs to the commit.
 
         Args:
-            positions: Next offset to read, by topic and partition; may be empty.
+            places: Where to go on, by topic and partition; may be empty.
+            executor: Runs the calls that wait for Kafka.
 
         Raises:
-            TransactionAbortedError: nothing became visible.
-            StreamAppError: see `call_patiently`.
+            KafkaException: the consumer has left its group.
         """
-        if positions:
-            offsets = [
-                TopicPartition(topic, partition, offset) for (topic, partition), offset in positions.items()
-            ]
-            group = self._consumer.consumer_group_metadata()
+        offsets = [
+            TopicPartition(topic, partition, place.offset, place.note)
+            if place.note
+            else TopicPartition(topic, partition, place.offset)
+            for (topic, partition), place in places.items()
+        ]
+        group = self._consumer.consumer_group_metadata() if offsets else None
+        self._begun_at = None
+        self._commit = executor.submit(self._call_commit, offsets, group)
+
+    def _call_commit(self, offsets: list[TopicPartition], group: object) -> None:
+        if offsets:
             call_patiently(
                 lambda: self._producer.send_offsets_to_transaction(offsets, group, _CALL_TIMEOUT_S),
                 self._give_up,
             )
         call_patiently(lambda: self._producer.commit_transaction(_CALL_TIMEOUT_S), self._give_up)
-        self._begun_at = None
+
+    def join_commit(self) -> None:
+        """Wait for the end of the commit that has begun, if any.
+
+        Raises:
+            TransactionAbortedError: nothing became visible; the transaction has to be aborted.
+            StreamAppError: see `call_patiently`.
+        """
+        commit, self._commit = self._commit, None
+        if commit is not None:
+            self._is_broken = True
+            commit.result()
+            self._is_broken = False
 
     def abort(self) -> None:
-        """Give up the open transaction, if any.
+        """Give up the open transaction, if any; one that is being committed may become visible before.
 
         Raises:
             StreamAppError: see `call_patiently`.
         """
-        if self._begun_at is not None:
+        try:
+            self.join_commit()
+        except TransactionAbortedError as error:
+            _log.info("%s", error, extra={"action": "abort"})
+        if self._begun_at is not None or self._is_broken:
             call_patiently(lambda: self._producer.abort_transaction(_CALL_TIMEOUT_S), self._give_up)
             self._begun_at = None
+            self._is_broken = False

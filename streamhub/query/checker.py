@@ -9,15 +9,25 @@ import difflib
 import re
 
 from client.errors import InvalidNameError
-from client.messaging.topics import SystemName
+from client.messaging.topics import SystemName, check_datastream
 from streamhub.errors import QuerySyntaxError, QueryTypeError
 from streamhub.query import nodes
 from streamhub.query.functions import FUNCTIONS, Function, Kind
+from streamhub.query.join_keys import join_keys
 from streamhub.query.nodes import Expression, Position
 from streamhub.query.rendering import render_expression
 from streamhub.query.values import instant_or_none
 
-__all__ = ["KEPT_MEMBERS", "KEY_ATTRIBUTES", "check_statement", "column_name", "common_kind", "kind_of"]
+__all__ = [
+    "KEPT_MEMBERS",
+    "KEY_ATTRIBUTES",
+    "check_outputs",
+    "check_statement",
+    "column_name",
+    "common_kind",
+    "is_output",
+    "kind_of",
+]
 
 KEY_ATTRIBUTES = frozenset({"name", "thing", "system"})
 """Attributes that the key of a record tells, without its value."""
@@ -57,6 +67,24 @@ def check_statement(tree: nodes.Statement, text: str) -> None:
         QueryTypeError: Everything else.
     """
     _Checker(text).check(tree)
+
+
+def check_outputs(tree: nodes.Statement, text: str) -> None:
+    """Refuse columns that cannot become Datastreams with their additional attributes.
+
+    Args:
+        tree: A statement that ``check_statement`` let pass.
+        text: The text itself, for the errors.
+
+    Raises:
+        QueryTypeError: A Datastream cannot have this name, or an attribute would hide the result.
+    """
+    _Checker(text).check_outputs(tree)
+
+
+def is_output(column: nodes.Column) -> bool:
+    """Tell whether a column becomes a Datastream of its own: it is computed, or has a unit."""
+    return column.unit is not None or not isinstance(column.expression, nodes.Attribute)
 
 
 def kind_of(expression: Expression) -> Kind:
@@ -101,26 +129,73 @@ class _Checker:
     def __init__(self, text: str) -> None:
         self._text = text
         self._aliases: frozenset[str] = frozenset()
+        self._is_joined = False
 
     def check(self, tree: nodes.Statement) -> None:
         self._check_sources(tree)
         for column in tree.columns or ():
             self._check_value(column.expression)
-        self._check_names(tree.columns or ())
+            self._check_unit(column)
+        self._check_names(tree)
+        for join in tree.joins:
+            if join.on is not None:
+                self._check_condition(join.on)
+        join_keys(tree, self._refusal)
         if tree.where is not None:
             self._check_condition(tree.where)
+
+    def check_outputs(self, tree: nodes.Statement) -> None:
+        columns = tree.columns or ()
+        for column in columns:
+            name = column_name(column)
+            if not is_output(column):
+                if name == "result" and any(map(is_output, columns)):
+                    reason = "'result' is the result of the Datastreams; name this attribute with AS"
+                    raise self._refusal(reason, column.at)
+                continue
+            try:
+                check_datastream(name)
+            except InvalidNameError as error:
+                raise self._refusal(f"the column cannot become a Datastream: {error}", column.at) from error
 
     def _refusal(self, reason: str, at: Position, expected: tuple[str, ...] = ()) -> QueryTypeError:
         return QueryTypeError(reason, statement=self._text, line=at.line, column=at.column, expected=expected)
 
     def _check_sources(self, tree: nodes.Statement) -> None:
-        for source in tree.sources if tree.join is None else (*tree.sources, tree.join.source):
+        several = len(tree.streams) > 1
+        for source in tree.streams:
             if source.system != "*":
                 self._check_system(source)
-        further = tree.join or (tree.sources[1] if len(tree.sources) > 1 else None)
-        if further is not None:
-            raise self._refusal("multi-source statements are not supported by this app yet", further.at)
-        self._aliases = frozenset(source.alias for source in tree.sources if source.alias is not None)
+            elif several:
+                raise self._refusal("'*' cannot be joined; name a system", source.at)
+        if len(tree.sources) > 1:
+            reason = "several sources are joined in time: write JOIN instead of the comma"
+            raise self._refusal(reason, tree.sources[1].at, ("FROM a AS l JOIN b AS r WITHIN 1 s",))
+        aliases: set[str] = set()
+        for source in tree.streams:
+            if source.alias is None:
+                if several:
+                    raise self._refusal(f"'{source.system}' needs a name, such as AS l", source.at)
+                continue
+            if source.alias in aliases:
+                raise self._refusal(f"two sources are called '{source.alias}'", source.at)
+            aliases.add(source.alias)
+        self._aliases = frozenset(aliases)
+        self._is_joined = several
+        self._check_clauses(tree)
+
+    def _check_clauses(self, tree: nodes.Statement) -> None:
+        """Refuse what says how to join when nothing is joined, and lengths of time that are none."""
+        for duration in (*(join.within for join in tree.joins), tree.max_latency, tree.lateness):
+            if duration is not None and duration.amount > _LONGEST_D * 86_400_000:
+                raise self._refusal(f"a length of time is at most {_LONGEST_D} d", duration.at)
+            if duration is not None and duration.microseconds > _LONGEST_D * 86_400_000_000:
+                raise self._refusal(f"a length of time is at most {_LONGEST_D} d", duration.at)
+        stated = {"TIME": tree.time, "MAX LATENCY": tree.max_latency, "LATENESS": tree.lateness}
+        for word, clause in stated.items():
+            if clause is not None and not tree.joins:
+                at = clause.at if isinstance(clause, nodes.Duration) else tree.at
+                raise self._refusal(f"{word} says how sources are joined; this statement has no JOIN", at)
 
     def _check_system(self, source: nodes.Source) -> None:
         try:
@@ -130,13 +205,25 @@ class _Checker:
             reason = f"'{source.system}' is not a system name: {error}"
             raise QuerySyntaxError(reason, statement=self._text, line=at.line, column=at.column) from error
 
-    def _check_names(self, columns: tuple[nodes.Column, ...]) -> None:
+    def _check_unit(self, column: nodes.Column) -> None:
+        if column.unit is None:
+            return
+        if column.name is None and not isinstance(column.expression, nodes.Attribute):
+            raise self._refusal("a column with a unit becomes a Datastream; name it with AS", column.at)
+        if kind_of(column.expression) not in {Kind.NUMBER, Kind.ANY}:
+            reason = f"a unit belongs to a number; {_described(column.expression)}"
+            raise self._refusal(reason, column.at)
+
+    def _check_names(self, tree: nodes.Statement) -> None:
         seen: set[str] = set()
-        for column in columns:
+        for column in tree.columns or ():
             name = column_name(column)
             own = isinstance(column.expression, nodes.Attribute) and column.expression.name == name
-            if name in KEPT_MEMBERS and not own:
-                raise self._refusal(f"'{name}' is kept as it is and cannot name another column", column.at)
+            if name in KEPT_MEMBERS and (tree.joins or not own):
+                reason = f"'{name}' is kept as it is and cannot name another column"
+                if tree.joins:
+                    reason = f"'{name}' is a member of the result; give the column another name with AS"
+                raise self._refusal(reason, column.at)
             if name in seen:
                 raise self._refusal(f"two columns are named '{name}'; name one with AS", column.at)
             seen.add(name)
@@ -216,6 +303,10 @@ class _Checker:
                 self._check_call(expression)
 
     def _check_attribute(self, attribute: nodes.Attribute) -> None:
+        if attribute.qualifier is None and self._is_joined:
+            written = render_expression(attribute)
+            choices = tuple(f"{alias}.{written}" for alias in sorted(self._aliases))
+            raise self._refusal(f"{written} of which source? Put its name in front", attribute.at, choices)
         if attribute.qualifier is not None and attribute.qualifier not in self._aliases:
             known = ", ".join(sorted(self._aliases)) or "none; give the source one with AS"
             raise self._refusal(f"no source is called '{attribute.qualifier}' (known: {known})", attribute.at)
@@ -239,6 +330,22 @@ class _Checker:
             self._check_kind(argument, function.kind_of(index), f"{call.function}()")
         if call.function == "coalesce":
             self._check_meeting(call.arguments, ordered=False)
+        if call.function == "convert":
+            self._check_conversion(call)
+
+    def _check_conversion(self, call: nodes.Call) -> None:
+        from streamhub.query.units import UnitError, conversion  # noqa: PLC0415 - only who converts pays for it
+
+        units: list[str] = []
+        for unit in call.arguments[1:]:
+            if not isinstance(unit, nodes.Text):
+                reason = "the units of convert() are texts in single quotes"
+                raise self._refusal(reason, unit.at, ("UCUM, such as convert(result, 'Cel', 'K')",))
+            units.append(unit.value)
+        try:
+            conversion(*units)
+        except UnitError as error:
+            raise self._refusal(str(error), call.arguments[1].at) from error
 
     def _check_arity(self, call: nodes.Call, function: Function) -> None:
         given = len(call.arguments)
@@ -262,6 +369,7 @@ def _excerpt(expression: Expression) -> str:
 
 
 _EXCERPT_CHARACTERS = 40
+_LONGEST_D = 36_525  # a century
 
 
 def _described(expression: Expression) -> str:

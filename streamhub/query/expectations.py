@@ -44,6 +44,8 @@ _WORDS = {
     "SLASH": "'/'",
     "PERCENT": "'%'",
     "CARET": "'^'",
+    "MAX": "MAX LATENCY",
+    **{f"OF_{rule}": rule for rule in ("LEFT", "RIGHT", "MEAN", "LATER")},
 }
 
 

@@ -122,6 +122,13 @@ def _or_zero(*, positive: bool) -> Callable[[float], float]:
     return (lambda value: max(value, 0.0)) if positive else (lambda value: min(value, 0.0))
 
 
+def _converted(value: float, from_unit: str, to_unit: str) -> float:
+    from streamhub.query.units import conversion  # noqa: PLC0415 - only who converts pays for it
+
+    factor, offset = conversion(from_unit, to_unit)
+    return factor * value + offset
+
+
 FUNCTIONS: dict[str, Function] = {
     "abs": _numeric(abs, "absolute value"),
     "acos": _numeric(math.acos, "arc cosine [rad]"),
@@ -131,6 +138,13 @@ FUNCTIONS: dict[str, Function] = {
     "ceil": _numeric(lambda value: float(math.ceil(value)), "next whole number upwards"),
     "coalesce": Function(
         (Kind.ANY,), Kind.ANY, lambda *_: None, "first argument that is there", 1, variadic=True
+    ),
+    "convert": Function(
+        (Kind.NUMBER, Kind.TEXT, Kind.TEXT),
+        Kind.NUMBER,
+        _converted,
+        "a value in another unit (UCUM): value, unit it has, unit it gets",
+        3,
     ),
     "cos": _numeric(math.cos, "cosine of an angle [rad]"),
     "day": _of_time(_part("day"), "day of the month, 1 to 31"),

@@ -36,6 +36,7 @@ __all__ = [
     "Xor",
     "attributes",
     "children",
+    "mentions",
     "walk",
 ]
 
@@ -242,24 +243,28 @@ class Duration(Node):
     amount: int | float
     unit: str
 
+    @property
+    def microseconds(self) -> int:
+        """The length [us], rounded."""
+        return round(self.amount * _MICROSECONDS[self.unit])
+
+
+_MICROSECONDS = {"ms": 1_000, "s": 1_000_000, "min": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
+
 
 @dataclass(frozen=True, slots=True)
 class Join(Node):
-    """The second source of a statement and how its records pair with those of the first.
+    """A further source of a statement and how its records pair with those of the sources before it.
 
     Attributes:
         source: The right side.
-        within: Largest distance in event time of a pair.
+        within: Largest distance in event time of a pair; None when there is no limit.
         on: The condition that says which records have anything to do with each other, or None.
-        max_latency: How long a silent side is waited for, or None.
-        lateness: How far out of order a record may come, or None.
     """
 
     source: Source
-    within: Duration
+    within: Duration | None = None
     on: Expression | None = None
-    max_latency: Duration | None = None
-    lateness: Duration | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,14 +274,27 @@ class Statement(Node):
     Attributes:
         columns: The SELECT list; None stands for ``*``.
         sources: What stands after FROM before a JOIN, at least one.
-        join: The second side, or None.
+        joins: The further sides, in the order in which they are joined.
         where: The condition, or None when every record counts.
+        time: Which time a result has: ``LEFT``, ``RIGHT``, ``MEAN`` or ``LATER``; None when not stated.
+        max_latency: How long a silent source is waited for, or None.
+        lateness: How far out of order a record may come, or None.
+        explain: Whether the statement is to be explained instead of run.
     """
 
     columns: tuple[Column, ...] | None
     sources: tuple[Source, ...]
-    join: Join | None = None
+    joins: tuple[Join, ...] = ()
     where: Expression | None = None
+    time: str | None = None
+    max_latency: Duration | None = None
+    lateness: Duration | None = None
+    explain: bool = False
+
+    @property
+    def streams(self) -> tuple[Source, ...]:
+        """Every source, those of FROM first, in reading order."""
+        return (*self.sources, *(join.source for join in self.joins))
 
 
 def children(expression: Expression) -> tuple[Expression, ...]:
@@ -305,6 +323,11 @@ def walk(expression: Expression) -> Iterator[Expression]:
         current = waiting.pop()
         yield current
         waiting.extend(reversed(children(current)))
+
+
+def mentions(expression: Expression) -> frozenset[tuple[str | None, str]]:
+    """Name what an expression looks at, each as alias (or None) and attribute."""
+    return frozenset((part.qualifier, part.name) for part in walk(expression) if isinstance(part, Attribute))
 
 
 def attributes(expression: Expression) -> frozenset[str]:

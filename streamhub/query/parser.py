@@ -10,7 +10,8 @@ sees it.
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -34,7 +35,25 @@ _SHOWN_CHARACTERS = 40
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _MAX_DIGITS = 310  # more digits than the largest IEEE double has
 
-_Child = Token | Expression | nodes.Node | None
+_UNITS_OF_TIME = ("ms", "s", "min", "h", "d")
+
+
+@dataclass(frozen=True, slots=True)
+class _Clause:
+    """A part of a statement that may stand in several places, but only once.
+
+    Attributes:
+        word: The words that open it.
+        content: What follows them.
+        at: Where it starts.
+    """
+
+    word: str
+    content: "nodes.Node | str"
+    at: Position
+
+
+_Child = Token | Expression | nodes.Node | _Clause | None
 
 
 class _Refusal(Exception):  # noqa: N818 - never leaves this module
@@ -123,7 +142,7 @@ def _bound_depth(tree: nodes.Statement, statement: str) -> None:
     """Refuse a tree too deep for what follows, which may recurse."""
     roots = [column.expression for column in tree.columns or ()]
     roots += [] if tree.where is None else [tree.where]
-    roots += [] if tree.join is None or tree.join.on is None else [tree.join.on]
+    roots += [join.on for join in tree.joins if join.on is not None]
     waiting = [(root, 1) for root in roots]
     while waiting:
         part, depth = waiting.pop()
@@ -205,12 +224,34 @@ def _number(token: Token) -> int | float:
     return value
 
 
+def _each_once(parts: Iterable[_Child]) -> dict[str, nodes.Node | str]:
+    """Give the clauses by their words, and refuse one that stands twice."""
+    found: dict[str, nodes.Node | str] = {}
+    for part in parts:
+        if isinstance(part, _Clause):
+            if part.word in found:
+                raise _Refusal(f"{part.word} stands twice; write it once", part.at)
+            found[part.word] = part.content
+    return found
+
+
 class _NodeBuilder(Transformer[Token, nodes.Statement]):
     """Turn each rule of the grammar into its node as soon as the parser has seen it."""
 
     def start(self, parts: list[_Child]) -> nodes.Statement:
-        _, columns, _, sources, join, where, _ = parts
-        return nodes.Statement(columns, sources, join, where, at=_at(parts[:1]))  # type: ignore[arg-type]
+        explain, select, columns, _, sources, *others, _ = parts
+        clauses = _each_once(others)
+        return nodes.Statement(
+            columns,  # type: ignore[arg-type]
+            sources,  # type: ignore[arg-type]
+            tuple(part for part in others if isinstance(part, nodes.Join)),
+            clauses.get("WHERE"),  # type: ignore[arg-type]
+            clauses.get("TIME"),  # type: ignore[arg-type]
+            clauses.get("MAX LATENCY"),  # type: ignore[arg-type]
+            clauses.get("LATENESS"),  # type: ignore[arg-type]
+            explain is not None,
+            at=_at([explain, select]),
+        )
 
     def all_columns(self, _parts: list[_Child]) -> None:
         return None
@@ -240,17 +281,24 @@ class _NodeBuilder(Transformer[Token, nodes.Statement]):
         return nodes.Source(_name(system), None if alias is None else str(alias), at=_at(parts))
 
     def join(self, parts: list[_Child]) -> nodes.Join:
-        _, source, _, within, on, latency, lateness = parts
-        return nodes.Join(source, within, on, latency, lateness, at=_at(parts))  # type: ignore[arg-type]
+        _, source, *others = parts
+        clauses = _each_once(others)
+        return nodes.Join(source, clauses.get("WITHIN"), clauses.get("ON"), at=_at(parts))  # type: ignore[arg-type]
 
-    def on(self, parts: list[_Child]) -> _Child:
-        return parts[-1]
+    def within(self, parts: list[_Child]) -> _Clause:
+        *words, content = parts
+        written = " ".join(str(word).upper() for word in words)
+        return _Clause(written, content, _at(parts))  # type: ignore[arg-type]
 
-    max_latency = lateness = where = on
+    on = where = max_latency = lateness = within
+
+    def time(self, parts: list[Token]) -> _Clause:
+        word, rule = parts
+        return _Clause("TIME", rule.upper(), _place(word))
 
     def duration(self, parts: list[Token]) -> nodes.Duration:
         amount, unit = parts
-        if unit.lower() not in {"ms", "s", "min", "h", "d"}:
+        if unit.lower() not in _UNITS_OF_TIME:
             raise _Refusal(f"unknown unit of time '{unit}'; write ms, s, min, h or d", _place(unit))
         return nodes.Duration(_number(amount), unit.lower(), at=_at(parts))
 

@@ -30,11 +30,17 @@ _ARITHMETIC = {"+": _SUM, "-": _SUM, "*": _PRODUCT, "/": _PRODUCT, "%": _PRODUCT
 def render_statement(statement: nodes.Statement) -> str:
     """Write a statement on one line, with the final semicolon."""
     columns = "*" if statement.columns is None else ", ".join(map(_column, statement.columns))
-    parts = ["SELECT", columns, "FROM", ", ".join(map(_source, statement.sources))]
-    if statement.join is not None:
-        parts.append(_join(statement.join))
+    parts = ["EXPLAIN"] if statement.explain else []
+    parts += ["SELECT", columns, "FROM", ", ".join(map(_source, statement.sources))]
+    parts += map(_join, statement.joins)
     if statement.where is not None:
         parts.append(f"WHERE {render_expression(statement.where)}")
+    if statement.time is not None:
+        parts.append(f"TIME {statement.time}")
+    if statement.max_latency is not None:
+        parts.append(f"MAX LATENCY {_duration(statement.max_latency)}")
+    if statement.lateness is not None:
+        parts.append(f"LATENESS {_duration(statement.lateness)}")
     return " ".join(parts) + ";"
 
 
@@ -54,13 +60,11 @@ def _source(source: nodes.Source) -> str:
 
 
 def _join(join: nodes.Join) -> str:
-    parts = [f"JOIN {_source(join.source)} WITHIN {_duration(join.within)}"]
+    parts = [f"JOIN {_source(join.source)}"]
+    if join.within is not None:
+        parts.append(f"WITHIN {_duration(join.within)}")
     if join.on is not None:
         parts.append(f"ON {render_expression(join.on)}")
-    if join.max_latency is not None:
-        parts.append(f"MAX LATENCY {_duration(join.max_latency)}")
-    if join.lateness is not None:
-        parts.append(f"LATENESS {_duration(join.lateness)}")
     return " ".join(parts)
 
 

@@ -7,7 +7,8 @@ A line is one record as JSON, ``{"topic", "key", "value"}``, in the order of arr
 object, or a text that holds the bytes as they were (so that a recorded fault can be replayed); a key or
 value that is null or absent is a record without one. FROM a system reads the lines of its internal topic
 ``<system>.int``, and those whose topic is the system's name itself; ``*`` reads all. A line that is no such
-record is counted, explained and passed over.
+record is counted, explained and passed over. A statement with JOIN gives one output for each combination of
+records that it joins and WHERE lets through: phenomenonTime, then all columns by their names.
 
 >>> line = '{"topic": "t", "key": "k", "value": {"result": 3}}'
 >>> run = run_query("SELECT * FROM * WHERE result < 4;", [line])
@@ -17,14 +18,18 @@ record is counted, explained and passed over.
 1
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
-from streamhub.query.execution.statement import CompiledStatement, compile_statement
+from streamhub.errors import QueryTypeError
+from streamhub.query.compiling import compile_trial
+from streamhub.query.derivation.derivation import Derivation
+from streamhub.query.execution.statement import CompiledStatement
+from streamhub.query.joined_replay import JoinedReplay
+from streamhub.query.trials import OutputRecord, Refusal, RunCounters
 
 __all__ = ["OutputRecord", "QueryRun", "Refusal", "RunCounters", "run_query"]
 
@@ -34,75 +39,10 @@ LINE_NOT_JSON = "line.not_json"
 LINE_NOT_A_RECORD = "line.not_a_record"
 
 
-@dataclass(frozen=True, slots=True)
-class OutputRecord:
-    """A record that a statement lets through.
-
-    Attributes:
-        key: The full Datastream name, or None.
-        value: The parsed value; with columns in SELECT, the value written anew.
-        written: The bytes of the value, as a stream app would send them.
-    """
-
-    key: str | None
-    value: Any
-    written: bytes | None = field(default=None, repr=False, compare=False)
-
-    def to_json(self) -> str:
-        """Write the record as one line of compact JSON, ``{"key", "value"}``, numbers as written."""
-        key = msgspec.json.encode(self.key).decode()
-        return f'{{"key":{key},"value":{_one_line(self.written, self.value)}}}'
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A line that could not be used.
-
-    Attributes:
-        line: Number of the line, counted from 1. code: Stable code, ``line.*`` for the line itself and
-        ``record.*`` as a stream app would dead-letter it. detail: What is wrong, for people.
-    """
-
-    line: int
-    code: str
-    detail: str
-
-
-@dataclass(slots=True)
-class RunCounters:
-    """What became of the lines; complete once the run is exhausted.
-
-    Attributes:
-        read: Lines seen, without blank ones.
-        matched: Records that the statement lets through.
-        other_sources: Records of topics that FROM does not name.
-        rejected: Lines and records that cannot be used, by code.
-        mismatches: Comparisons that were false because a value was of another kind or could not be computed.
-        missing: Comparisons that were false because a record lacks an attribute.
-    """
-
-    read: int = 0
-    matched: int = 0
-    other_sources: int = 0
-    rejected: Counter[str] = field(default_factory=Counter)
-    mismatches: int = 0
-    missing: int = 0
-
-    def to_dict(self) -> dict[str, object]:
-        """Give the counters as plain data, for printing."""
-        return {
-            "read": self.read,
-            "matched": self.matched,
-            "rejected": dict(sorted(self.rejected.items())),
-            "mismatches": self.mismatches,
-            "missing": self.missing,
-            "other_sources": self.other_sources,
-        }
-
-
 @dataclass(slots=True)
 class _Batch:
     lines: list[int] = field(default_factory=list)
+    topics: list[str] = field(default_factory=list)
     keys: list[bytes | None] = field(default_factory=list)
     values: list[bytes | None] = field(default_factory=list)
 
@@ -123,10 +63,13 @@ class QueryRun:
         refusals: The lines that could not be used so far, in order.
     """
 
-    def __init__(self, compiled: CompiledStatement, lines: Iterable[str]) -> None:
+    def __init__(self, compiled: CompiledStatement | Derivation, lines: Iterable[str]) -> None:
         self.counters = RunCounters()
         self.refusals: list[Refusal] = []
         self._compiled = compiled
+        self._joined: JoinedReplay | None = None
+        if isinstance(compiled, Derivation):
+            self._joined = JoinedReplay(compiled, self.counters, self.refusals)
         self._lines = lines
         self._topics = frozenset(
             topic for source in compiled.sources for topic in (source, source + _INTERNAL)
@@ -134,16 +77,19 @@ class QueryRun:
         self._decode = msgspec.json.Decoder(_Line).decode
 
     def __iter__(self) -> Iterator[OutputRecord]:
-        """Read the lines in batches and yield what the statement lets through, in the order of arrival."""
+        """Read the lines in batches and yield what the statement makes of them, in the order of arrival."""
         batch = _Batch()
         for number, line in enumerate(self._lines, start=1):
             if line.strip():
                 self.counters.read += 1
                 self._take(number, line, batch)
             if len(batch.lines) >= _BATCH:
-                yield from self._judged(batch)
+                yield from self._judge(batch)
                 batch = _Batch()
-        yield from self._judged(batch)
+        yield from self._judge(batch)
+        if self._joined is not None:
+            self._joined.finish()
+            yield from self._joined.fetch()
 
     def _take(self, number: int, line: str, batch: _Batch) -> None:
         try:
@@ -163,22 +109,33 @@ class QueryRun:
             self.counters.other_sources += 1
             return
         batch.lines.append(number)
+        batch.topics.append(record.topic)
         batch.keys.append(key)
         batch.values.append(value)
 
-    def _judged(self, batch: _Batch) -> Iterator[OutputRecord]:
-        decision = self._compiled.filter_batch(batch.keys, batch.values)
+    def _judge(self, batch: _Batch) -> Iterator[OutputRecord]:
+        if isinstance(self._compiled, CompiledStatement):
+            return self._filtered(self._compiled, batch)
+        if self._joined is None:
+            raise TypeError("a statement that makes new records is replayed through a join")
+        return self._derived(self._joined, batch)
+
+    def _derived(self, joined: JoinedReplay, batch: _Batch) -> Iterator[OutputRecord]:
+        for line, topic, key, value in zip(batch.lines, batch.topics, batch.keys, batch.values, strict=True):
+            joined.take(line, topic.removesuffix(_INTERNAL), key, value)
+        return joined.fetch()
+
+    def _filtered(self, compiled: CompiledStatement, batch: _Batch) -> Iterator[OutputRecord]:
+        decision = compiled.filter_batch(batch.keys, batch.values)
         self.counters.mismatches += decision.mismatches
         self.counters.missing += decision.missing
         for index, code, detail in decision.rejected:
             self._refuse(batch.lines[index], code, detail)
         for index in decision.accepted:
             self.counters.matched += 1
-            yield self._output(batch.keys[index], batch.values[index])
-
-    def _output(self, key: bytes | None, value: bytes | None) -> OutputRecord:
-        written = self._compiled.project(key, value) if self._compiled.projects else value
-        return OutputRecord(None if key is None else key.decode(), _parsed(written), written)
+            key, value = batch.keys[index], batch.values[index]
+            written = compiled.project(key, value) if compiled.projects else value
+            yield OutputRecord(None if key is None else key.decode(), _parsed(written), written)
 
     def _refuse(self, line: int, code: str, detail: str) -> None:
         self.counters.rejected[code] += 1
@@ -199,7 +156,12 @@ def run_query(statement: str, lines: Iterable[str]) -> QueryRun:
         QuerySyntaxError: The statement does not follow the grammar.
         QueryTypeError: It follows the grammar but cannot mean anything.
     """
-    return QueryRun(compile_statement(statement), lines)
+    compiled = compile_trial(statement)
+    if compiled.tree.explain:
+        at = compiled.tree.at
+        reason = "EXPLAIN says what a statement would do; leave it out to try the statement"
+        raise QueryTypeError(reason, statement=statement, line=at.line, column=at.column)
+    return QueryRun(compiled, lines)
 
 
 def _value_bytes(raw: msgspec.Raw) -> bytes | None:
@@ -211,16 +173,6 @@ def _value_bytes(raw: msgspec.Raw) -> bytes | None:
         held: str = msgspec.json.decode(written, type=str)
         return held.encode()
     return written
-
-
-def _one_line(written: bytes | None, value: object) -> str:
-    """Write a value without the blanks between its tokens; one that is no JSON becomes a text."""
-    if written is None:
-        return "null"
-    try:
-        return msgspec.json.format(written, indent=-1).decode()
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return msgspec.json.encode(value).decode()
 
 
 def _parsed(value: bytes | None) -> Any:  # noqa: ANN401 - whatever a record holds

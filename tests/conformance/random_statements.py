@@ -125,11 +125,11 @@ durations = st.builds(
 sources = st.builds(
     nodes.Source,
     st.sampled_from(("*", "at.srfg.Mill.M1", "cz.icecars.iot4cps-wp5-CarFleet.Car1")),
-    st.sampled_from((None, "l", "r")),
+    st.sampled_from((None, "l", "time")),
 )
-joins = st.builds(
-    nodes.Join, sources, durations, st.none() | conditions, st.none() | durations, st.none() | durations
-)
+joins = st.lists(
+    st.builds(nodes.Join, sources, st.none() | durations, st.none() | conditions), max_size=3
+).map(tuple)
 columns = st.lists(
     st.builds(
         nodes.Column,
@@ -144,8 +144,12 @@ statements = st.builds(
     nodes.Statement,
     st.none() | columns,
     st.lists(sources, min_size=1, max_size=2).map(tuple),
-    st.none() | joins,
+    joins,
     st.none() | conditions,
+    st.sampled_from((None, "LEFT", "RIGHT", "MEAN", "LATER")),
+    st.none() | durations,
+    st.none() | durations,
+    st.booleans(),
 )
 
 member_values = st.one_of(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from streamhub.query import QueryError, compile_statement
+from streamhub.query import QueryError, compile_filter
 
 CASES: list[dict[str, Any]] = json.loads(
     Path(__file__).with_name("filter_cases.json").read_text(encoding="utf-8")
@@ -61,7 +61,7 @@ def statement_of(case: dict[str, Any]) -> str:
 
 
 def verdict(case: dict[str, Any]) -> object:
-    compiled = compile_statement(statement_of(case))
+    compiled = compile_filter(statement_of(case))
     if case["kind"] == "arith":
         return json.loads(compiled.project(b"a.bb.cc.dd.Thing.Datastream", b"{}"))["computed"]
     value = json.dumps(case["record"]).encode()
@@ -77,7 +77,7 @@ def test_case_has_the_verdict_of_the_table(case: dict[str, Any]) -> None:
     expected = expected_of(case)
     if expected == REFUSED:
         with pytest.raises(QueryError) as refusal:
-            compile_statement(statement_of(case))
+            compile_filter(statement_of(case))
         assert refusal.value.line >= 1
         assert refusal.value.column >= 1
     elif case["kind"] == "arith":

@@ -5,17 +5,31 @@ import importlib
 import json
 import re
 import sys
+from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
 
+from streamhub.hooks import HookDerivation, load_hooks
+from streamhub.hooks.file import CONSTANTS
 from streamhub.query import compile_statement
+from streamhub.query.quantities import check_units
+from streamhub.query.replay import run_query
 from tests.house.documents import ROOT, Block, blocks, pages, prose, read
 
 _LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 _LONGEST_FIRST_PROGRAM = 10
+
+
+@dataclass
+class Tail:
+    """What the engine would say about an output."""
+
+    tail: str = "}"
 
 
 def anchors(path: Path) -> set[str]:
@@ -70,6 +84,43 @@ def test_statements_in_pages_are_understood(block: Block) -> None:
     assert statements
     for statement in statements:
         compile_statement(statement)
+
+
+def test_the_join_of_the_guide_gives_what_the_guide_shows() -> None:
+    page = Path("docs/how-to/join-streams.md")
+    statement = next(block.code for block in blocks("sql") if block.path == page)
+    records, shown = [block.code.splitlines() for block in blocks("jsonl") if block.path == page]
+    assert [record.to_json() for record in run_query(statement, records)] == shown
+    units = json.loads(next(block.code for block in blocks("json") if block.path == page))
+    check_units(compile_statement(statement).tree, statement, units)
+
+
+def test_the_hooks_of_the_guide_measure_the_distance(tmp_path: Path) -> None:
+    (program,) = [block.code for block in blocks("python") if block.path.name.startswith("write-your-own")]
+    path = tmp_path / "distance.py"
+    path.write_text(program, encoding="utf-8")
+    file = load_hooks(path)
+    sources = file.settings({}).source_systems
+    hooks = HookDerivation(file, sources)
+    outputs: defaultdict[tuple[int, str | None], Tail] = defaultdict(Tail)
+    pair = []
+    for system, latitude in zip(sources, (47.8, 47.805), strict=True):
+        (route,) = hooks.routes(system, f"{system}.Main.Air Temperature".encode())
+        value = {"phenomenonTime": 0, "result": 3, "latitude": latitude, "longitude": 13.0}
+        pair.append(route.read(json.dumps(value).encode()))
+    assert [hooks.choose(record) for record in pair] == [(0,), (1,)]
+    results: list[tuple[Any, str]] = []
+    hooks.derive([(pair[0], pair[1]), (pair[0], pair[0])], "2026-01-02T03:04:05Z", outputs, results)
+    near, same = [json.loads(text)["result"] for _, text in results]
+    assert near == pytest.approx(0.5566, abs=1e-4)
+    assert same == pytest.approx(0.0, abs=1e-3)
+    assert list(outputs) == [(0, "Main")]
+
+
+def test_every_constant_of_hooks_is_documented() -> None:
+    page = read(Path("docs/how-to/write-your-own-join-in-python.md"))
+    documented = re.findall(r"^\| `([A-Z_]+)` \|", page, flags=re.MULTILINE)
+    assert sorted(documented) == sorted(CONSTANTS)
 
 
 def test_the_program_of_the_readme_has_ten_lines() -> None:

@@ -9,6 +9,7 @@ a small function of its own that turns the failure into "false" and a count. No 
 the source: literals are objects in the namespace, attributes are numbered.
 """
 
+import math
 from collections.abc import Mapping
 from math import fmod
 
@@ -53,6 +54,8 @@ class Emitter:
             "missed": tally.missed,
             "fmod": fmod,
             "MissingError": values.MissingError,
+            "INFINITY": math.inf,
+            "MismatchError": values.MismatchError,
             "FAILURES": (values.MismatchError, ArithmeticError, ValueError),
             "dynamic": values.dynamic_comparison,
             "compare_numbers": values.number_comparison,
@@ -98,10 +101,19 @@ class Emitter:
     def column(self, expression: Expression) -> str:
         """Write a value as a Python expression that gives None when a record has nothing for it."""
         if isinstance(expression, nodes.Attribute):
-            return self.names[expression.name]
+            return self.local(expression)
         kind = kind_of(expression)
-        written = self._value(expression, Kind.TEXT if kind is Kind.INSTANT else kind)
+        written = self.value(expression, Kind.TEXT if kind is Kind.INSTANT else kind)
         return self._guarded(written, expression, missing="None", failed="None")
+
+    def local(self, attribute: nodes.Attribute) -> str:
+        """Name the local variable that holds an attribute."""
+        return self.names[attribute.name]
+
+    def _locals(self, expression: Expression) -> list[str]:
+        """Name the local variables that an expression looks at, each once."""
+        looked_at = (part for part in nodes.walk(expression) if isinstance(part, nodes.Attribute))
+        return sorted(set(map(self.local, looked_at)))
 
     # Plain comparisons: an attribute and constants, no function call on the way.
 
@@ -114,12 +126,13 @@ class Emitter:
                 if not isinstance(left, nodes.Attribute) or nodes.attributes(right):
                     return None
                 return self._plain_comparison(left, operator, right, common_kind(operands))
-            case nodes.NullTest(operand=nodes.Attribute(name=name), negated=negated):
-                return f"({self.names[name]} is {'not ' if negated else ''}None)"
-            case nodes.Like(operand=nodes.Attribute(name=name), pattern=nodes.Text(value=pattern)):
+            case nodes.NullTest(operand=nodes.Attribute() as attribute, negated=negated):
+                return f"({self.local(attribute)} is {'not ' if negated else ''}None)"
+            case nodes.Like(operand=nodes.Attribute() as attribute, pattern=nodes.Text(value=pattern)):
                 matcher = self.bind(values.like_matcher(pattern))
                 negation = "not " if condition.negated else ""
-                return self._checked(self.names[name], Kind.TEXT, f"{negation}{matcher}({self.names[name]})")
+                local = self.local(attribute)
+                return self._checked(local, Kind.TEXT, f"{negation}{matcher}({local})")
             case nodes.Between() | nodes.Membership():
                 return self._plain_range(condition, common_kind(operands))
             case _:
@@ -128,7 +141,7 @@ class Emitter:
     def _plain_comparison(
         self, attribute: nodes.Attribute, operator: str, constant: Expression, kind: Kind | None
     ) -> str | None:
-        local = self.names[attribute.name]
+        local = self.local(attribute)
         if kind is Kind.NUMBER:
             return self._checked(local, kind, self._beside(operator, local, constant_number(constant)))
         if kind in _CLASSES and isinstance(constant, (nodes.Text, nodes.Boolean)):
@@ -151,7 +164,7 @@ class Emitter:
         operand, *others = nodes.children(condition)
         if not isinstance(operand, nodes.Attribute) or any(map(nodes.attributes, others)):
             return None
-        local = self.names[operand.name]
+        local = self.local(operand)
         negation = "not " if condition.negated else ""
         if kind is Kind.NUMBER and isinstance(condition, nodes.Between):
             low = self.bind(values.bounds(constant_number(condition.low))[0])
@@ -175,7 +188,7 @@ class Emitter:
         self, written: str, expression: Expression, missing: str = "missed(None)", failed: str = "missed(0)"
     ) -> str:
         name = f"g{len(self._definitions)}"
-        parameters = ", ".join(self.names[attribute] for attribute in sorted(nodes.attributes(expression)))
+        parameters = ", ".join(self._locals(expression))
         self.define(
             f"def {name}({parameters}):\n"
             f"    try:\n        return {written}\n"
@@ -191,19 +204,19 @@ class Emitter:
             case nodes.Comparison(operator=operator, left=left, right=right):
                 if not nodes.attributes(left):  # the tolerance lies around the constant
                     left, right, operator = right, left, _FLIPPED[operator]
-                written = self._value(left, kind)
+                written = self.value(left, kind)
                 if kind is Kind.NUMBER and not nodes.attributes(right):
                     return self._beside(operator, written, constant_number(right))
-                return self._compared(operator, written, self._value(right, kind), kind)
+                return self._compared(operator, written, self.value(right, kind), kind)
             case nodes.NullTest(operand=operand, negated=negated):
                 own = kind_of(operand)
-                written = self._value(operand, own)
+                written = self.value(operand, own)
                 verdict = self.bind(is_null)
                 raised = "lambda: " + written
                 return f"{verdict}({raised}) is {not negated}"
             case nodes.Like(operand=operand, pattern=nodes.Text(value=pattern), negated=negated):
                 matcher = self.bind(values.like_matcher(pattern))
-                return f"{'not ' if negated else ''}{matcher}({self._value(operand, Kind.TEXT)})"
+                return f"{'not ' if negated else ''}{matcher}({self.value(operand, Kind.TEXT)})"
             case nodes.Between(operand=operand, low=low, high=high, negated=negated):
                 return self._between((operand, low, high), kind, negated=negated)
             case nodes.Membership(operand=operand, items=items, negated=negated):
@@ -219,7 +232,7 @@ class Emitter:
         return f"{left} {_PYTHON[operator]} {right}"
 
     def _between(self, operands: tuple[Expression, ...], kind: Kind, *, negated: bool) -> str:
-        self_, low, high = (self._value(operand, kind) for operand in operands)
+        self_, low, high = (self.value(operand, kind) for operand in operands)
         lower = self._compared(">=", "x", "low", kind)
         upper = self._compared("<=", "x", "high", kind)
         name = f"g{len(self._definitions)}"
@@ -233,64 +246,75 @@ class Emitter:
         self, operand: Expression, items: tuple[Expression, ...], kind: Kind, *, negated: bool
     ) -> str:
         equals = {Kind.NUMBER: "compare_numbers", Kind.ANY: "dynamic"}.get(kind) or self.bind(same)
-        written = ", ".join(f"lambda: {self._value(item, kind)}" for item in items)
-        return f"{self.bind(among)}({equals}, {self._value(operand, kind)}, ({written},)) is {not negated}"
+        written = ", ".join(f"lambda: {self.value(item, kind)}" for item in items)
+        return f"{self.bind(among)}({equals}, {self.value(operand, kind)}, ({written},)) is {not negated}"
 
     # Values.
 
-    def _value(self, expression: Expression, kind: Kind) -> str:
+    def value(self, expression: Expression, kind: Kind) -> str:
         """Write a value as a kind; the expression raises when a record has none or one of another kind."""
         if not nodes.attributes(expression):
             return self.bind(constant(expression, kind))
         conversion = _CONVERSIONS.get(kind)
         match expression:
-            case nodes.Attribute(name=name):
-                local = self.names[name]
+            case nodes.Attribute():
+                local = self.local(expression)
                 return f"{conversion}({local})" if conversion else local
             case nodes.Call(function="coalesce", arguments=arguments):
                 chosen = self._coalesced(arguments)
                 return f"{conversion}({chosen})" if conversion else chosen
             case _ if kind_of(expression) is Kind.NUMBER:
-                return f"finite({self._real(expression)})"
+                return f"finite({self.real(expression)})"
             case nodes.Call():
                 called = self._called(expression)
                 return f"instant({called})" if kind is Kind.INSTANT else called
             case _:
                 raise TypeError(f"{type(expression).__name__} is no value")
 
-    def _real(self, expression: Expression) -> str:
+    def real(self, expression: Expression) -> str:
         """Write an operand of arithmetic, as a double that is not yet checked for infinity."""
         if not nodes.attributes(expression):
             return self.bind(float(constant_number(expression)))
         match expression:
-            case nodes.Attribute(name=name):
-                local = self.names[name]
+            case nodes.Attribute():
+                local = self.local(expression)
                 return f"({local} if {local}.__class__ is FLOAT else real({local}))"
             case nodes.Signed(operator=operator, operand=operand):
-                return f"({operator}{self._real(operand)})"
+                return f"({operator}{self.real(operand)})"
             case nodes.Arithmetic(operator=operator, left=left, right=right):
-                first, second = self._real(left), self._real(right)
+                first, second = self.real(left), self.real(right)
                 function = {"%": "fmod", "^": "power"}.get(operator)
                 return f"{function}({first}, {second})" if function else f"({first} {operator} {second})"
             case nodes.Call(function=function) if function != "coalesce":
                 return self._called(expression)
             case _:
-                return f"real({self._value(expression, Kind.ANY)})"
+                return f"real({self.value(expression, Kind.ANY)})"
 
     def _called(self, call: nodes.Call) -> str:
+        if call.function == "convert":
+            return self._converted(call)
         function = FUNCTIONS[call.function]
         arguments: list[str] = []
         for index, argument in enumerate(call.arguments):
             if function.kind_of(index) is not Kind.NUMBER:
-                arguments.append(self._value(argument, function.kind_of(index)))
+                arguments.append(self.value(argument, function.kind_of(index)))
             elif isinstance(argument, nodes.Attribute):
-                arguments.append(self._real(argument))
+                arguments.append(self.real(argument))
             else:
-                arguments.append(f"finite({self._real(argument)})")
+                arguments.append(f"finite({self.real(argument)})")
         return f"{self.bind(function.compute)}({', '.join(arguments)})"
+
+    def _converted(self, call: nodes.Call) -> str:
+        """Write a conversion of units, worked out here: a product and a sum."""
+        from streamhub.query.units import conversion  # noqa: PLC0415 - only who converts pays for it
+
+        units = [part.value for part in call.arguments[1:] if isinstance(part, nodes.Text)]
+        factor, offset = conversion(*units)
+        product = f"{self.bind(factor)} * {self.real(call.arguments[0])}"
+        return f"({product} + {self.bind(offset)})" if offset else f"({product})"
 
     def _coalesced(self, arguments: tuple[Expression, ...]) -> str:
         kinds = (kind_of(argument) for argument in arguments)
         shown = (Kind.TEXT if kind is Kind.INSTANT else kind for kind in kinds)  # read as a time by who asked
-        written = ", ".join(f"lambda: {self._value(*pair)}" for pair in zip(arguments, shown, strict=True))
+        written = ", ".join(f"lambda: {self.value(*pair)}" for pair in zip(arguments, shown, strict=True))
         return f"first_of(({written},))"

@@ -4,7 +4,8 @@ Lives here: typed rows, the parts of a key, and the codes under which a record i
 here: what happens to a refused record (the engine dead-letters it).
 
 Codes: ``record.empty_value`` (a tombstone), ``record.not_json``, ``record.not_object``, ``record.not_utf8``,
-``record.nested_too_deep``, ``record.number_out_of_range``, ``record.key_not_utf8``.
+``record.nested_too_deep``, ``record.number_out_of_range``, ``record.key_not_utf8``; where the event time
+matters also ``record.no_time`` and ``record.time_invalid``.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -12,10 +13,16 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["DECODING_ERRORS", "Row", "fields_of", "key_parts", "reason_for", "row_type"]
+from client.errors import InvalidTimeError, RecordFormatError
+from streamhub.query.values import MissingError
+
+__all__ = ["DECODING_ERRORS", "READING_ERRORS", "Row", "fields_of", "key_parts", "reason_for", "row_type"]
 
 DECODING_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError)
 """What decoding a value can raise; TypeError stands for an absent value."""
+
+READING_ERRORS = (*DECODING_ERRORS, MissingError, InvalidTimeError, RecordFormatError)
+"""What reading a record with its event time can raise."""
 
 _SYSTEM_LEVELS = 4  # domain.enterprise.workcenter.station
 _NUMBER_OUT_OF_RANGE = "out of range"  # in msgspec's message, for a number beyond doubles or 4,300 digits
@@ -64,13 +71,24 @@ def reason_for(value: bytes | None, error: Exception) -> tuple[str, str]:
 
     Args:
         value: What could not be decoded.
-        error: One of ``DECODING_ERRORS``.
+        error: One of ``READING_ERRORS``.
 
     Returns:
         A stable code and a detail for people.
     """
+    if isinstance(error, RecordFormatError):
+        return error.code, error.detail
     if not value:
         return "record.empty_value", "the record has no value"
+    if isinstance(error, MissingError):
+        return "record.no_time", "the record has no phenomenonTime"
+    if isinstance(error, InvalidTimeError):
+        return "record.time_invalid", str(error)
+    return _undecodable(error)
+
+
+def _undecodable(error: Exception) -> tuple[str, str]:
+    """Say why a value that is there could not be decoded."""
     if isinstance(error, RecursionError):
         return "record.nested_too_deep", "arrays or objects are nested too deeply"
     if isinstance(error, UnicodeDecodeError):

@@ -26,18 +26,19 @@ from typing import Any, Protocol, cast
 
 import msgspec
 
-from streamhub.errors import QueryTypeError
 from streamhub.query import nodes
-from streamhub.query.checker import KEPT_MEMBERS, KEY_ATTRIBUTES, check_statement, column_name
-from streamhub.query.execution.constants import ConstantError
+from streamhub.query.checker import (
+    KEPT_MEMBERS,
+    KEY_ATTRIBUTES,
+    column_name,
+)
 from streamhub.query.execution.emitter import Emitter
 from streamhub.query.execution.folding import fold, key_comparisons
 from streamhub.query.execution.rows import DECODING_ERRORS, Row, fields_of, key_parts, reason_for, row_type
 from streamhub.query.execution.tally import Tally
 from streamhub.query.nodes import Expression
-from streamhub.query.parser import parse_statement
 
-__all__ = ["CompiledStatement", "Decision", "compile_statement"]
+__all__ = ["CompiledStatement", "Decision"]
 
 _MAX_REMEMBERED_BYTES = 32 * 2**20
 _BYTES_PER_REMEMBERED_KEY = 200  # of the dictionary and the object, besides the key's own bytes
@@ -99,27 +100,6 @@ _ACCEPT = _Residual(True)
 _REJECT = _Residual(False)
 
 
-def compile_statement(statement: str) -> "CompiledStatement":
-    """Compile a statement once, to be run over many records.
-
-    Args:
-        statement: The text, such as ``SELECT * FROM * WHERE result < 4;``.
-
-    Raises:
-        QuerySyntaxError: The text does not follow the grammar.
-        QueryTypeError: It follows the grammar but cannot mean anything.
-    """
-    tree = parse_statement(statement)
-    check_statement(tree, statement)
-    try:
-        return CompiledStatement(statement, tree)
-    except ConstantError as error:
-        at = error.expression.at
-        raise QueryTypeError(
-            "this can never be computed", statement=statement, line=at.line, column=at.column
-        ) from error
-
-
 class CompiledStatement:
     """A statement, ready to be run over batches of records; not to be shared by threads.
 
@@ -127,6 +107,7 @@ class CompiledStatement:
         text: The statement as it was given.
         tree: The statement as a tree.
         sources: System names after FROM, or ``("*",)``.
+        needs_key: Whether keys are looked at; when not, ``filter_batch`` needs none.
         needs_value: Whether values are looked at; when not, the key alone decides.
         projects: Whether SELECT names columns, so that values are written anew with ``project``.
     """
@@ -148,7 +129,7 @@ class CompiledStatement:
         self._key_tallies: dict[bytes | None, tuple[int, int]] = {}
         whole = self._residual(self._condition)
         self._whole = None if self._key_comparisons else whole
-        self._needs_key = bool(self._attributes() & KEY_ATTRIBUTES)
+        self.needs_key = bool(self._attributes() & KEY_ATTRIBUTES)
         self.needs_value = self.projects or bool(nodes.attributes(self._condition) - KEY_ATTRIBUTES)
         self._project = self._compile_projection() if self.projects else None
 
@@ -156,8 +137,9 @@ class CompiledStatement:
         """Judge records in the order in which they arrived.
 
         Args:
-            keys: Keys, each the full Datastream name in UTF-8; None where a record has none.
-            values: Values, as many as keys; None where a record has none.
+            keys: Keys, each the full Datastream name in UTF-8, None where a record has none; as many as
+                values, or none at all when ``needs_key`` is false.
+            values: Values; None where a record has none.
 
         Returns:
             Which records match and which cannot be used; all others simply do not match.
@@ -165,8 +147,8 @@ class CompiledStatement:
         tally = self._tally
         tally.missing = tally.mismatches = 0
         decision = Decision()
-        if self._whole is not None and not self._needs_key:
-            self._run(self._whole, range(len(keys)), keys, values, decision)
+        if self._whole is not None and not self.needs_key:
+            self._run(self._whole, range(len(values)), keys, values, decision)
         else:
             self._run_by_key(keys, values, decision)
         decision.missing += tally.missing

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from platform_ui import db
 from platform_ui.app import create_app
 from platform_ui.settings import Mode, PlatformSettings
-from tests.integration.platform_ui.doubles import Browser, MemoryRunner, MemoryTopics
+from tests.integration.platform_ui.doubles import Browser, MemoryMetadata, MemoryRunner, MemoryTopics
 
 MakeBrowser = Callable[[], Browser]
 
@@ -46,10 +46,15 @@ def runner() -> MemoryRunner:
 
 
 @pytest.fixture
+def metadata() -> MemoryMetadata:
+    return MemoryMetadata()
+
+
+@pytest.fixture
 async def site(
-    settings: PlatformSettings, topics: MemoryTopics, runner: MemoryRunner
+    settings: PlatformSettings, topics: MemoryTopics, runner: MemoryRunner, metadata: MemoryMetadata
 ) -> AsyncIterator[FastAPI]:
-    app = create_app(settings, topics=topics, runner=runner)
+    app = create_app(settings, topics=topics, runner=runner, metadata=metadata)
     yield app
     await app.state.units.close()
     await app.state.engine.dispose()

@@ -8,6 +8,8 @@ from datetime import datetime
 import httpx2
 
 from client.messaging.topics import SystemTopics
+from client.metadata.wire import JsonObject
+from client.testing import InMemorySensorThings
 from platform_ui.errors import BrokerError, ConflictError
 from streamhub.specification import StreamAppSpecification
 
@@ -99,6 +101,15 @@ class MemoryRunner:
 
     def list(self) -> Sequence[MemoryStatus]:
         return list(self.statuses.values())
+
+
+class MemoryMetadata(InMemorySensorThings):
+    """A SensorThings service in memory that can be searched: it ignores the condition, as some do."""
+
+    def search(self, entities: str, condition: str, *, select: Sequence[str]) -> list[JsonObject]:
+        del condition, select
+        self._note(f"search {entities}")
+        return list(self.entities.get(entities, {}).values())
 
 
 class Browser:

@@ -25,8 +25,8 @@ def new_flow(kafka_bootstrap: str, unique_system: Callable[[], str]) -> Callable
 def start_app(tmp_path: Path) -> Iterator[Callable[..., AppProcess]]:
     started: list[AppProcess] = []
 
-    def start(flow: Flow, *more: str, **options: str) -> AppProcess:
-        started.append(AppProcess(flow, tmp_path, *more, **options))
+    def start(flow: Flow, *more: str, folder: Path = tmp_path, **options: str) -> AppProcess:
+        started.append(AppProcess(flow, folder, *more, **options))
         return started[-1]
 
     yield start

@@ -10,7 +10,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from streamhub.engine.batch import BatchForwarder, Decision, Headers, Record, Statement
 from streamhub.engine.counters import RecordCounts
 from streamhub.engine.topics import TopicFacts
-from streamhub.query import compile_statement
+from streamhub.query import compile_filter
 from streamhub.specification import StreamAppSpecification
 
 SOURCE = "aa.bb.cc.dd"
@@ -24,6 +24,11 @@ class FakeRecord:
     text: bytes | None
     found: Headers | None = None
     name: bytes | None = KEY
+    is_odd: bool = False
+    """A header whose name is not UTF-8, as confluent-kafka tells it: once, by an exception."""
+
+    def topic(self) -> str:
+        return f"{SOURCE}.int"
 
     def key(self) -> bytes | None:
         return self.name
@@ -32,6 +37,8 @@ class FakeRecord:
         return self.text
 
     def headers(self) -> Headers | None:
+        if self.is_odd:
+            raise SystemError("returned a result with an exception set")
         return self.found
 
     def partition(self) -> int:
@@ -82,6 +89,26 @@ class FakeProducer:
         return 0
 
 
+def make_forwarder(
+    producer: FakeProducer,
+    *,
+    statement: str = "SELECT * FROM * WHERE result < 4;",
+    contract: str | None = None,
+    compiled: Statement | None = None,
+    topics: TopicFacts = TOPICS,
+) -> BatchForwarder:
+    specification = StreamAppSpecification(
+        name="app",
+        source_system=SOURCE,
+        target_system="ee.ff.gg.hh",
+        statement=statement,
+        bootstrap_servers="127.0.0.1:9092",
+        contract=contract,
+    )
+    known = compiled or compile_filter(statement)
+    return BatchForwarder(specification, known, cast("Producer", producer), topics)
+
+
 def forward(
     records: Sequence[FakeRecord],
     producer: FakeProducer,
@@ -91,20 +118,9 @@ def forward(
     compiled: Statement | None = None,
     topics: TopicFacts = TOPICS,
 ) -> RecordCounts:
-    specification = StreamAppSpecification(
-        name="app",
-        source_system=SOURCE,
-        target_system="ee.ff.gg.hh",
-        statement=statement,
-        bootstrap_servers="127.0.0.1:9092",
-        contract=contract,
-    )
     counts = RecordCounts()
-    forwarder = BatchForwarder(
-        specification,
-        compiled or compile_statement(statement),
-        cast("Producer", producer),
-        topics,
+    forwarder = make_forwarder(
+        producer, statement=statement, contract=contract, compiled=compiled, topics=topics
     )
     forwarder.forward(cast("Sequence[Record]", records), counts)
     return counts
@@ -130,6 +146,61 @@ def test_only_id_and_trace_are_kept_of_the_headers() -> None:
         "dt-contract": b"c1",
         "dt-origin": "aa.bb.cc.dd.int/3/5",
     }
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        [("traceparent", b"00"), ("dt-id", b"7")],
+        [("dt-id", b"7"), ("secret", b"x")],
+        [("dt-id", b"7")],
+        [("dt-id", b"7"), ("traceparent", b"00")],
+        [],
+    ],
+)
+def test_headers_in_any_order_and_number_keep_what_is_to_be_kept(found: Headers) -> None:
+    producer = FakeProducer()
+    forward([FakeRecord(5, b'{"result":1}', list(found))], producer)
+    kept = {name: text for name, text in found if name != "secret"}
+    added = {"dt-app": b"aa.bb.cc.dd.app", "dt-origin": "aa.bb.cc.dd.int/3/5"}
+    assert producer.sent[0].headers == kept | added
+
+
+def test_deciding_sends_nothing_and_sending_counts_what_was_decided() -> None:
+    producer = FakeProducer()
+    forwarder = make_forwarder(producer)
+    values = [b'{"result":1}', b"junk", b"{}", b'{"result":"x"}', b'{"result":9}', b'{"result":2}']
+    records = [FakeRecord(n, value) for n, value in enumerate(values)]
+    decided = forwarder.decide(cast("Sequence[Record]", records))
+    assert producer.sent == []
+    counts = RecordCounts()
+    forwarder.send(decided, counts)
+    assert [sent.headers["dt-origin"] for sent in producer.sent if sent.topic.endswith(".ext")] == [
+        "aa.bb.cc.dd.int/3/0",
+        "aa.bb.cc.dd.int/3/5",
+    ]
+    assert (counts.forwarded, counts.dead_lettered, counts.missing, counts.mismatches) == (2, 1, 1, 1)
+    assert counts.consumed == 0  # whoever took the batch counts that
+
+
+def test_batches_that_were_decided_ahead_are_sent_in_their_order() -> None:
+    producer = FakeProducer()
+    forwarder = make_forwarder(producer)
+    batches = [[FakeRecord(n, b'{"result":1}'), FakeRecord(n + 1, b'{"result":1}')] for n in (0, 2, 4)]
+    ahead = [forwarder.decide(cast("Sequence[Record]", batch)) for batch in batches]
+    counts = RecordCounts()
+    for decided in ahead:
+        forwarder.send(decided, counts)
+    assert [sent.headers["dt-origin"] for sent in producer.sent] == [
+        f"aa.bb.cc.dd.int/3/{n}" for n in range(6)
+    ]
+
+
+def test_accepted_values_that_are_not_utf8_throughout_are_set_aside() -> None:
+    producer = FakeProducer()
+    counts = forward([FakeRecord(0, b'{"result":1,"x":"\xff"}')], producer)
+    assert counts.dead_letters == {"record.not_utf8": 1}
+    assert counts.forwarded == 0
 
 
 def test_a_record_without_headers_gets_no_invented_id() -> None:
@@ -196,11 +267,13 @@ def test_other_errors_of_the_producer_are_not_swallowed() -> None:
 def test_a_record_that_breaks_the_evaluator_is_found_and_set_aside_alone() -> None:
     class Fragile:
         projects = False
+        needs_key = False
 
         def filter_batch(self, keys: Sequence[bytes | None], values: Sequence[bytes | None]) -> Decision:
             if b"bomb" in values:
                 raise ZeroDivisionError
-            return compile_statement("SELECT * FROM * WHERE result < 4;").filter_batch(keys, values)
+            known = compile_filter("SELECT * FROM * WHERE result < 4;")
+            return known.filter_batch(keys, values)
 
         def project(self, key: bytes | None, value: bytes | None) -> bytes:
             raise NotImplementedError
@@ -208,8 +281,8 @@ def test_a_record_that_breaks_the_evaluator_is_found_and_set_aside_alone() -> No
     producer = FakeProducer()
     values = [b'{"result":1}', b"bomb", b'{"result":2}']
     counts = forward([FakeRecord(n, value) for n, value in enumerate(values)], producer, compiled=Fragile())
-    assert [sent.topic.rpartition(".")[2] for sent in producer.sent] == ["ext", "dlq", "ext"]
-    assert producer.sent[1].headers["dt-error"] == "record.processing_failed"
+    assert [sent.topic.rpartition(".")[2] for sent in producer.sent] == ["ext", "ext", "dlq"]
+    assert producer.sent[2].headers["dt-error"] == "record.processing_failed"
     assert (counts.consumed, counts.forwarded, counts.dead_lettered) == (3, 2, 1)
 
 
@@ -223,27 +296,33 @@ def test_keys_beyond_the_cache_still_find_their_partition(monkeypatch: pytest.Mo
     assert len(set(partitions)) > 1
 
 
-class OddHeaders(FakeRecord):
-    """A header whose name is not UTF-8, as confluent-kafka tells it: once, by an exception."""
-
-    def headers(self) -> Headers | None:
-        raise SystemError("returned a result with an exception set")
-
-
-@pytest.mark.parametrize("statement", ["SELECT * FROM * WHERE result < 4;", "SELECT result + 1 FROM *;"])
+@pytest.mark.parametrize("statement", ["SELECT * FROM * WHERE result < 4;", "SELECT result FROM *;"])
 def test_a_record_whose_headers_cannot_be_read_is_set_aside_and_the_others_pass(statement: str) -> None:
     producer = FakeProducer()
-    records = [FakeRecord(0, b'{"result":1}'), OddHeaders(1, b'{"result":1}'), FakeRecord(2, b'{"result":1}')]
+    records = [
+        FakeRecord(0, b'{"result":1}'),
+        FakeRecord(1, b'{"result":1}', is_odd=True),
+        FakeRecord(2, b'{"result":1}'),
+    ]
     counts = forward(records, producer, statement=statement)
-    assert [sent.topic.rpartition(".")[2] for sent in producer.sent] == ["ext", "dlq", "ext"]
-    letter = producer.sent[1]
+    assert [sent.topic.rpartition(".")[2] for sent in producer.sent] == ["ext", "ext", "dlq"]
+    letter = producer.sent[2]
     assert (letter.value, letter.key) == (b'{"result":1}', KEY)
     assert letter.headers["dt-error"] == "record.headers_not_text"
     assert letter.headers["dt-origin"] == "aa.bb.cc.dd.int/3/1"
     assert (counts.consumed, counts.forwarded, counts.dead_lettered) == (3, 2, 1)
 
 
+def test_many_records_with_unreadable_headers_are_all_found() -> None:
+    producer = FakeProducer()
+    records = [FakeRecord(n, b'{"result":1}', is_odd=n % 3 != 0) for n in range(3_000)]
+    counts = forward(records, producer)
+    assert (counts.forwarded, counts.dead_lettered) == (1_000, 2_000)
+    forwarded = [sent.headers["dt-origin"] for sent in producer.sent if sent.topic.endswith(".ext")]
+    assert forwarded == [f"aa.bb.cc.dd.int/3/{n}" for n in range(0, 3_000, 3)]
+
+
 def test_a_record_with_bad_value_and_bad_headers_is_set_aside_for_its_value() -> None:
     producer = FakeProducer()
-    forward([OddHeaders(1, b"junk")], producer)
+    forward([FakeRecord(1, b"junk", is_odd=True)], producer)
     assert producer.sent[0].headers["dt-error"] == "record.not_json"

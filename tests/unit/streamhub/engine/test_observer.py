@@ -25,6 +25,7 @@ class FakeLane:
     positions: Mapping[tuple[str, int], int] = field(default_factory=dict)
     trouble: str | None = None
     turned_at: float = 0.0
+    newest_ms: int = 0
     is_assigned: bool = True
 
 
@@ -76,6 +77,29 @@ def test_the_lag_is_what_lies_between_the_positions_and_the_ends() -> None:
     world.lane.positions = {("t", 0): 17, ("t", 1): 5}
     world.after(1)
     assert world.observer.latest.lag == 0
+
+
+def test_the_lag_in_seconds_is_the_age_of_the_record_read_last_while_others_wait() -> None:
+    world = World()
+    world.lane.positions = {("t", 0): 10}
+    world.admin.ends = {0: 17}
+    world.lane.newest_ms = int(START.timestamp() * 1000) - 3_000
+    world.after(1)
+    world.after(1)
+    assert world.observer.latest.lag_s == 5.0
+    world.lane.positions = {("t", 0): 17}
+    world.after(1)
+    assert world.observer.latest.lag_s == 0.0
+
+
+def test_the_hit_rate_is_groups_found_per_record_joined() -> None:
+    world = World()
+    world.after(1)
+    assert world.observer.latest.hit_rate is None
+    world.lane.committed = RecordCounts(joined=200, tuples=150, held=7, late=2)
+    world.after(1)
+    latest = world.observer.latest
+    assert (latest.hit_rate, latest.held, latest.late) == (0.75, 7, 2)
 
 
 def test_the_lag_is_unknown_while_kafka_is_away() -> None:

@@ -1,6 +1,7 @@
 """What each kind of Kafka error asks for; producer and consumer only remember what they were asked."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -14,6 +15,7 @@ from streamhub.engine.transaction import (
     call_patiently,
     translate,
 )
+from streamhub.engine.work import Place
 from streamhub.errors import CopyFencedError, StreamAppError
 
 
@@ -29,7 +31,8 @@ def error(code: int, **kinds: bool) -> KafkaError:
 @dataclass
 class FakeClients:
     calls: list[str] = field(default_factory=list)
-    offsets: list[tuple[str, int, int]] = field(default_factory=list)
+    offsets: list[tuple[str, int, int, str | None]] = field(default_factory=list)
+    refusal: KafkaException | None = None
 
     def init_transactions(self, _timeout_s: float) -> None:
         self.calls.append("init")
@@ -40,10 +43,12 @@ class FakeClients:
     def send_offsets_to_transaction(self, offsets: Sequence[TopicPartition], group: object, _: float) -> None:
         assert group == "metadata"
         self.calls.append("offsets")
-        self.offsets = [(place.topic, place.partition, place.offset) for place in offsets]
+        self.offsets = [(place.topic, place.partition, place.offset, place.metadata) for place in offsets]
 
     def commit_transaction(self, _timeout_s: float) -> None:
         self.calls.append("commit")
+        if self.refusal is not None:
+            raise self.refusal
 
     def abort_transaction(self, _timeout_s: float) -> None:
         self.calls.append("abort")
@@ -64,11 +69,39 @@ def test_a_transaction_begins_once_and_commits_with_the_offsets_of_the_group() -
     log.begin(10.0)
     log.begin(10.5)
     assert log.age_s(11.0) == 1.0
-    log.commit({("t", 0): 7, ("t", 1): 9})
+    with ThreadPoolExecutor(1) as executor:
+        log.begin_commit({("t", 0): Place(7), ("t", 1): Place(9, "note")}, executor)
+        assert log.is_committing
+        assert not log.is_open
+        log.join_commit()
+    assert not log.is_committing
     assert clients.calls == ["init", "begin", "offsets", "commit"]
-    assert clients.offsets == [("t", 0, 7), ("t", 1, 9)]
-    assert not log.is_open
+    assert clients.offsets == [("t", 0, 7, None), ("t", 1, 9, "note")]
     assert log.age_s(12.0) == 0.0
+
+
+def test_a_transaction_whose_commit_failed_is_aborted_once() -> None:
+    clients = FakeClients()
+    clients.refusal = KafkaException(error(KafkaError.INVALID_PRODUCER_EPOCH, txn_requires_abort=True))
+    log = log_of(clients)
+    log.begin(0.0)
+    with ThreadPoolExecutor(1) as executor:
+        log.begin_commit({}, executor)
+        with pytest.raises(TransactionAbortedError):
+            log.join_commit()
+    log.abort()
+    log.abort()
+    assert clients.calls == ["begin", "commit", "abort"]
+
+
+def test_aborting_waits_for_a_commit_that_has_begun() -> None:
+    clients = FakeClients()
+    log = log_of(clients)
+    log.begin(0.0)
+    with ThreadPoolExecutor(1) as executor:
+        log.begin_commit({}, executor)
+        log.abort()
+    assert clients.calls == ["begin", "commit"]
 
 
 def test_aborting_without_an_open_transaction_asks_nothing() -> None:

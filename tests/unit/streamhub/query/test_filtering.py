@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from streamhub.query import compile_statement
+from streamhub.query import compile_filter
 from streamhub.query.execution import statement as statement_module
 
 KEY = b"at.srfg.Mill.M1.Spindle.Air Temperature"
@@ -12,16 +12,16 @@ BEGINNING = "SELECT * FROM * WHERE "
 
 
 def matches(condition: str, **record: object) -> bool:
-    return compile_statement(BEGINNING + condition).matches(KEY.decode(), record)
+    return compile_filter(BEGINNING + condition).matches(KEY.decode(), record)
 
 
 def value_of(expression: str, record: bytes = b"{}", key: bytes = KEY) -> object:
-    projected = compile_statement(f"SELECT {expression} AS v FROM *").project(key, record)
+    projected = compile_filter(f"SELECT {expression} AS v FROM *").project(key, record)
     return json.loads(projected)["v"]
 
 
 def test_the_key_alone_decides_without_looking_at_values() -> None:
-    compiled = compile_statement(BEGINNING + "thing = 'Spindle' AND system = 'at.srfg.Mill.M1'")
+    compiled = compile_filter(BEGINNING + "thing = 'Spindle' AND system = 'at.srfg.Mill.M1'")
     decision = compiled.filter_batch([KEY, b"at.srfg.Mill.M2.Spindle.X"], [b"no json", None])
     assert not compiled.needs_value
     assert decision.accepted == [0]
@@ -29,19 +29,19 @@ def test_the_key_alone_decides_without_looking_at_values() -> None:
 
 
 def test_values_are_not_parsed_where_the_key_says_no() -> None:
-    compiled = compile_statement(BEGINNING + f"name = '{KEY.decode()}' AND result < 4")
+    compiled = compile_filter(BEGINNING + f"name = '{KEY.decode()}' AND result < 4")
     decision = compiled.filter_batch([b"other", KEY, KEY], [b"no json", b'{"result": 3}', b'{"result": 5}'])
     assert compiled.needs_value
     assert (decision.accepted, decision.rejected) == ([1], [])
 
 
 def test_no_condition_accepts_everything_unseen() -> None:
-    decision = compile_statement("SELECT * FROM *").filter_batch([None, b"\xff"], [None, b"\xff"])
+    decision = compile_filter("SELECT * FROM *").filter_batch([None, b"\xff"], [None, b"\xff"])
     assert decision.accepted == [0, 1]
 
 
 def test_each_key_may_have_its_own_threshold() -> None:
-    compiled = compile_statement(
+    compiled = compile_filter(
         BEGINNING + "(name = 'a' AND result > 1) OR (name = 'b' AND result > 2) OR name = 'c'"
     )
     keys = [b"a", b"b", b"a", b"c", b"d", b"b"]
@@ -75,7 +75,7 @@ def test_each_key_may_have_its_own_threshold() -> None:
     ],
 )
 def test_a_value_that_cannot_be_used_is_rejected_and_the_rest_goes_on(value: bytes | None, code: str) -> None:
-    compiled = compile_statement(BEGINNING + "result < 4")
+    compiled = compile_filter(BEGINNING + "result < 4")
     decision = compiled.filter_batch([KEY] * 3, [b'{"result":1}', value, b'{"result":2}'])
     assert decision.accepted == [0, 2]
     assert [(index, found) for index, found, _ in decision.rejected] == [(1, code)]
@@ -83,7 +83,7 @@ def test_a_value_that_cannot_be_used_is_rejected_and_the_rest_goes_on(value: byt
 
 
 def test_a_key_that_is_not_utf8_is_rejected_when_the_key_is_looked_at() -> None:
-    compiled = compile_statement(BEGINNING + "name = 'x' OR result = 1")
+    compiled = compile_filter(BEGINNING + "name = 'x' OR result = 1")
     decision = compiled.filter_batch([b"\xff", b"x", b"\xff"], [b'{"result":1}'] * 3)
     assert decision.accepted == [1]
     assert [(index, code) for index, code, _ in decision.rejected] == [
@@ -93,7 +93,7 @@ def test_a_key_that_is_not_utf8_is_rejected_when_the_key_is_looked_at() -> None:
 
 
 def test_what_does_not_fit_is_false_and_counted() -> None:
-    compiled = compile_statement(BEGINNING + "result > 3")
+    compiled = compile_filter(BEGINNING + "result > 3")
     values = [b'{"result":"x"}', b'{"result":true}', b'{"result":null}', b"{}", b'{"result":[4]}']
     decision = compiled.filter_batch([KEY] * 5, values)
     assert (decision.accepted, decision.mismatches, decision.missing) == ([], 3, 2)
@@ -102,9 +102,7 @@ def test_what_does_not_fit_is_false_and_counted() -> None:
 
 
 def test_a_missing_key_counts_for_each_record() -> None:
-    decision = compile_statement(BEGINNING + "thing = 'x'").filter_batch(
-        [None, b"too.short", None], [None] * 3
-    )
+    decision = compile_filter(BEGINNING + "thing = 'x'").filter_batch([None, b"too.short", None], [None] * 3)
     assert (decision.accepted, decision.missing) == ([], 3)
 
 
@@ -261,7 +259,7 @@ def test_like_cannot_be_made_slow() -> None:
 
 
 def test_columns_are_written_by_name_and_time_and_datastream_stay() -> None:
-    compiled = compile_statement(
+    compiled = compile_filter(
         "SELECT name, result * 2 AS twice UNIT 'W', quality, result FROM * WHERE result > 1"
     )
     value = b'{"phenomenonTime":"2020-01-01T00:00:00Z","result":1.50,"Datastream":{"@iot.id":7},"x":1}'
@@ -273,18 +271,18 @@ def test_columns_are_written_by_name_and_time_and_datastream_stay() -> None:
 
 
 def test_a_column_without_a_name_is_called_as_it_is_written() -> None:
-    compiled = compile_statement("SELECT result  *  (2+1) FROM *")
+    compiled = compile_filter("SELECT result  *  (2+1) FROM *")
     assert json.loads(compiled.project(KEY, b'{"result":2}')) == {"result * (2 + 1)": 6.0}
 
 
 def test_columns_keep_whole_numbers_beyond_64_bits() -> None:
-    assert compile_statement("SELECT result FROM *").project(KEY, b'{"result":%d}' % 10**400) == (
+    assert compile_filter("SELECT result FROM *").project(KEY, b'{"result":%d}' % 10**400) == (
         b'{"result":%d}' % 10**400
     )
 
 
 def test_projecting_statements_reject_what_they_could_not_write() -> None:
-    compiled = compile_statement("SELECT result FROM * WHERE thing = 'Spindle'")
+    compiled = compile_filter("SELECT result FROM * WHERE thing = 'Spindle'")
     assert compiled.needs_value
     decision = compiled.filter_batch([KEY, KEY, b"other"], [b"{}", b"no json", b"no json"])
     assert decision.accepted == [0]
@@ -293,7 +291,7 @@ def test_projecting_statements_reject_what_they_could_not_write() -> None:
 
 def test_star_has_nothing_to_project() -> None:
     with pytest.raises(TypeError, match="forwards"):
-        compile_statement("SELECT * FROM *").project(KEY, b"{}")
+        compile_filter("SELECT * FROM *").project(KEY, b"{}")
 
 
 def test_texts_of_users_never_become_code() -> None:
@@ -312,7 +310,7 @@ def test_the_memory_of_keys_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(statement_module, "_MAX_REMEMBERED_BYTES", 2_100)
     monkeypatch.setattr(statement_module, "_MAX_RESIDUALS", 3)
     alternatives = " OR ".join(f"(name = 'k{index}' AND result = {index})" for index in range(20))
-    compiled = compile_statement(BEGINNING + alternatives)
+    compiled = compile_filter(BEGINNING + alternatives)
     keys: list[bytes | None] = [b"k%d" % (index % 50) for index in range(500)]
     values: list[bytes | None] = [b'{"result":%d}' % (index % 50) for index in range(500)]
     for _ in range(2):
@@ -320,3 +318,22 @@ def test_the_memory_of_keys_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         assert decision.accepted == [index for index in range(500) if index % 50 < 20]
     assert len(compiled._remembered) <= 10
     assert len(compiled._residuals) <= 3
+
+
+def test_keys_may_be_left_out_when_they_are_not_looked_at() -> None:
+    compiled = compile_filter(BEGINNING + "result < 4")
+    assert not compiled.needs_key
+    decision = compiled.filter_batch((), [b'{"result":3}', b'{"result":5}', b"no json"])
+    assert (decision.accepted, [index for index, *_ in decision.rejected]) == ([0], [2])
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT * FROM * WHERE thing = 'Spindle'",
+        "SELECT * FROM * WHERE result < 4 OR name LIKE '%x'",
+        "SELECT name FROM *",
+    ],
+)
+def test_a_statement_that_looks_at_the_key_says_so(statement: str) -> None:
+    assert compile_filter(statement).needs_key

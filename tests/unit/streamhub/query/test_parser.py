@@ -74,27 +74,82 @@ def test_system_names_with_hyphens_need_no_quotes() -> None:
     assert tree.where == nodes.Comparison(">", nodes.Attribute("result", "car"), ONE)
 
 
-def test_a_join_parses_whole() -> None:
+WHOLE = nodes.Statement(
+    (
+        nodes.Column(
+            nodes.Arithmetic("*", nodes.Attribute("result", "l"), nodes.Attribute("result", "r")),
+            "power",
+            "W",
+        ),
+    ),
+    (nodes.Source("at.srfg.Mill.M1", "l"),),
+    (
+        nodes.Join(
+            nodes.Source("at.srfg.Mill.M1", "r"),
+            nodes.Duration(1, "s"),
+            nodes.Comparison("=", nodes.Attribute("thing", "l"), nodes.Attribute("thing", "r")),
+        ),
+        nodes.Join(nodes.Source("at.srfg.Mill.M2", "z")),
+    ),
+    nodes.Comparison(">", nodes.Attribute("result", "l"), nodes.Number(0)),
+    "MEAN",
+    nodes.Duration(500, "ms"),
+    nodes.Duration(2.5, "min"),
+)
+JOINS = (
+    "SELECT l.result * r.result AS power UNIT 'W' FROM at.srfg.Mill.M1 AS l "
+    "JOIN at.srfg.Mill.M1 AS r WITHIN 1 s ON l.thing = r.thing JOIN at.srfg.Mill.M2 AS z "
+)
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "WHERE l.result > 0 TIME MEAN MAX LATENCY 500 ms LATENESS 2.5 min;",
+        "MAX LATENCY 500 ms LATENESS 2.5 min WHERE l.result > 0 TIME MEAN",
+        "lateness 2.5 min where l.result > 0 max latency 500 ms time mean ;",
+        "TIME MEAN LATENESS 2.5 MIN MAX LATENCY 500 ms WHERE l.result > 0",
+    ],
+)
+def test_a_chain_of_joins_parses_whole_with_its_last_clauses_in_any_order(ending: str) -> None:
+    assert parse_statement(JOINS + ending) == WHOLE
+
+
+def test_within_and_on_may_change_places() -> None:
+    turned = JOINS.replace("WITHIN 1 s ON l.thing = r.thing", "ON l.thing = r.thing WITHIN 1 s")
+    assert parse_statement(turned) == parse_statement(JOINS)
+
+
+def test_a_statement_may_ask_to_be_explained() -> None:
+    assert parse_statement("explain select * from *").explain
+    assert not parse_statement("select * from *").explain
+
+
+def test_words_of_joins_stay_usable_as_aliases_and_names() -> None:
     tree = parse_statement(
-        "SELECT 2 * PI() / 60 * l.result * r.result AS power UNIT 'W' FROM at.srfg.Mill.M1 AS l "
-        "JOIN at.srfg.Mill.M1 AS r WITHIN 1 s ON l.thing = r.thing MAX LATENCY 500 ms LATENESS 2.5 min "
-        "WHERE l.result > 0;"
+        "SELECT explain.left AS later, time.time AS join FROM a AS explain JOIN b AS time "
+        "ON time.on = explain.within WHERE time.max = max(explain.lateness, explain.mean) TIME RIGHT"
     )
-    assert tree.columns is not None
-    assert (tree.columns[0].name, tree.columns[0].unit) == ("power", "W")
-    assert tree.join == nodes.Join(
-        nodes.Source("at.srfg.Mill.M1", "r"),
-        nodes.Duration(1, "s"),
-        nodes.Comparison("=", nodes.Attribute("thing", "l"), nodes.Attribute("thing", "r")),
-        nodes.Duration(500, "ms"),
-        nodes.Duration(2.5, "min"),
-    )
+    assert [source.alias for source in tree.streams] == ["explain", "time"]
+    assert [column.name for column in tree.columns or ()] == ["later", "join"]
+    assert tree.time == "RIGHT"
+
+
+def test_lengths_of_time_become_microseconds() -> None:
+    lengths = [("1", "ms"), ("0.0015", "ms"), ("1.5", "s"), ("2", "min"), ("1", "h"), ("1", "d")]
+    read = [
+        parse_statement(f"SELECT * FROM a JOIN b WITHIN {n} {unit}").joins[0].within for n, unit in lengths
+    ]
+    assert [within.microseconds for within in read if within] == [
+        *(1_000, 2, 1_500_000, 120_000_000),
+        *(3_600_000_000, 86_400_000_000),
+    ]
 
 
 @pytest.mark.parametrize(
     ("text", "line", "column", "said"),
     [
-        ("", 1, 1, "ends too early; expected SELECT"),
+        ("", 1, 1, "ends too early; expected EXPLAIN or SELECT"),
         ("SELECT * WHERE result > 3", 1, 10, "unexpected 'WHERE'; expected FROM"),
         ("SELECT * FROM", 1, 14, "expected a system name"),
         ("SELECT *\nFROM *\nWHERE result >", 3, 15, "expected an attribute, a number, a text"),
@@ -110,6 +165,16 @@ def test_a_join_parses_whole() -> None:
         (BEGINNING + "result > 1e999", 1, 32, "too large"),
         (BEGINNING + "result > " + "9" * 5000, 1, 32, "too large"),
         ("SELECT * FROM a AS l JOIN b AS r WITHIN 1 fortnight", 1, 43, "unknown unit of time"),
+        ("SELECT * FROM a JOIN b WITHIN 1 s WITHIN 2 s", 1, 35, "WITHIN stands twice"),
+        ("SELECT * FROM a JOIN b\nTIME LEFT WHERE x = 1 TIME LEFT", 2, 23, "TIME stands twice"),
+        ("SELECT * FROM a JOIN b LATENESS 1 s\nLATENESS 1 s", 2, 1, "LATENESS stands twice"),
+        ("SELECT * FROM a JOIN b TIME", 1, 28, "expected LATER, LEFT, MEAN or RIGHT"),
+        ("SELECT * FROM a JOIN b TIME first", 1, 29, "unexpected 'first'; expected LATER"),
+        ("SELECT * FROM a JOIN b MAX 1 s", 1, 28, "unexpected '1'; expected LATENCY"),
+        ("SELECT * FROM a JOIN b LATENCY 1 s", 1, 24, "LATENESS, MAX LATENCY, ON, TIME, WHERE or WITHIN"),
+        ("SELECT * FROM a WHERE x = 1 JOIN b", 1, 29, "LATENESS, MAX LATENCY or TIME"),
+        ("SELECT * FROM a JOIN b TIME MEAN JOIN c", 1, 34, "LATENESS, MAX LATENCY, TIME or WHERE"),
+        ("EXPLAIN * FROM a", 1, 9, "expected SELECT"),
     ],
 )
 def test_errors_say_where_and_what_was_expected(text: str, line: int, column: int, said: str) -> None:

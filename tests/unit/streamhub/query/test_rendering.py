@@ -22,16 +22,16 @@ from streamhub.query.rendering import render_statement
         ),
         (
             (
-                "SELECT l.result*2 AS \"a b\" UNIT 'W' FROM a.bb.cc.dd AS l JOIN a.bb.cc.ee AS r "
-                "WITHIN 1.50 S "
-                "ON l.thing=r.thing MAX LATENCY 5 s LATENESS 1 MS WHERE ABS(l.result) BETWEEN 1 AND 2 "
-                "AND r.unit NOT LIKE 'k%'"
+                "EXPLAIN SELECT l.result*2 AS \"a b\" UNIT 'W' FROM a.bb.cc.dd AS l JOIN a.bb.cc.ee AS r "
+                "WITHIN 1.50 S ON l.thing=r.thing join a.bb.cc.ff as z "
+                "MAX LATENCY 5 s LATENESS 1 MS WHERE ABS(l.result) BETWEEN 1 AND 2 AND r.unit NOT LIKE 'k%' "
+                "time later"
             ),
             (
-                "SELECT l.result * 2 AS \"a b\" UNIT 'W' FROM a.bb.cc.dd AS l JOIN a.bb.cc.ee AS r "
-                "WITHIN 1.5 s "
-                "ON l.thing = r.thing MAX LATENCY 5 s LATENESS 1 ms WHERE abs(l.result) BETWEEN 1 AND 2 "
-                "AND r.unit NOT LIKE 'k%';"
+                "EXPLAIN SELECT l.result * 2 AS \"a b\" UNIT 'W' FROM a.bb.cc.dd AS l JOIN a.bb.cc.ee AS r "
+                "WITHIN 1.5 s ON l.thing = r.thing JOIN a.bb.cc.ff AS z "
+                "WHERE abs(l.result) BETWEEN 1 AND 2 AND r.unit NOT LIKE 'k%' "
+                "TIME LATER MAX LATENCY 5 s LATENESS 1 ms;"
             ),
         ),
     ],

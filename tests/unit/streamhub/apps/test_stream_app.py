@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from client.messaging.security import KafkaSecurity
-from streamhub.apps.filter_app import make_app
+from streamhub.apps.stream_app import make_app
 from streamhub.engine.settings import LaneSettings
 from streamhub.specification import StreamAppSpecification
 

@@ -1,10 +1,9 @@
-"""The Faust app of a single-source stream app: wires specification, engine and worker.
+"""The Faust app of a stream app, of one or several sources: wires specification, engine and worker.
 
 What lives here: the only place where the engine meets Faust. What does not: the command line
 (`streamhub.commands`). Faust is the worker: signals, supervision, and room for agents and tables of later
 apps. Its record-at-a-time path is not used for data, and as long as no agent needs it no broker connection of
-Faust is
-opened: so the app needs no topics or rights beyond those of the lane.
+Faust is opened: so the app needs no topics or rights beyond those of the lane.
 """
 
 import gc
@@ -17,19 +16,24 @@ from pathlib import Path
 from typing import Any, Final
 
 import faust
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from faust.app.base import BootStrategy
 from prometheus_client import CollectorRegistry, start_http_server
 
 from client.messaging.security import KafkaSecurity
 from streamhub.apps.lane_service import LaneService
+from streamhub.engine.derivation import Derivation, memory_of
+from streamhub.engine.deriving import DerivingWork
+from streamhub.engine.forwarding import ForwardingWork
 from streamhub.engine.lane import BatchLane
 from streamhub.engine.observer import LaneObserver, ProgressCollector
 from streamhub.engine.progress import AppProgress
 from streamhub.engine.settings import LaneSettings, observer_settings
 from streamhub.engine.topics import inspect_topics
+from streamhub.engine.work import Work
 from streamhub.errors import StreamAppError
-from streamhub.query import compile_statement
+from streamhub.query import CompiledStatement, compile_statement
 
 _log = logging.getLogger(__name__)
 _kafka_log = logging.getLogger("streamhub.kafka")
@@ -96,8 +100,11 @@ def _credentials(security: KafkaSecurity) -> ssl.SSLContext | None:
     return context
 
 
-def run_filter_app(
-    settings: LaneSettings, options: RunOptions, report: Callable[[AppProgress], None]
+def run_stream_app(
+    settings: LaneSettings,
+    options: RunOptions,
+    report: Callable[[AppProgress], None],
+    derivation: Derivation | None = None,
 ) -> None:
     """Run one copy of a stream app until SIGINT or SIGTERM; then commit and leave the group.
 
@@ -105,16 +112,33 @@ def run_filter_app(
         settings: How the copy runs.
         options: How it is run from the outside.
         report: Called each second with the latest figures.
+        derivation: What is done to the records, when that is not the specification's statement.
 
     Raises:
         BrokerUnavailableError: no broker answered at the start.
-        TopicNotFoundError: the source or the target topic does not exist.
+        TopicNotFoundError: a source or the target topic does not exist.
         NotAuthorizedError: the app may not see a topic.
         StreamAppError: the app cannot go on.
     """
-    statement = compile_statement(settings.specification.statement)
-    topics = inspect_topics(settings, options.broker_wait_s)
-    lane = BatchLane(settings, statement, topics)
+    compiled = derivation or compile_statement(settings.specification.statement)
+    if isinstance(compiled, CompiledStatement):
+        topics = inspect_topics(settings, options.broker_wait_s)
+    else:
+        if derivation is None and not compiled.columns:
+            raise StreamAppError(
+                "the statement computes nothing that could become a Datastream: name a computed column with "
+                "AS, or give an attribute its UNIT"
+            )
+        topics = inspect_topics(
+            settings, options.broker_wait_s, memory_of(compiled, spread=settings.specification.spread)
+        )
+
+    def make_work(producer: Producer) -> Work:
+        if isinstance(compiled, CompiledStatement):
+            return ForwardingWork(settings.specification, compiled, producer, topics)
+        return DerivingWork(settings, compiled, producer=producer, topics=topics)
+
+    lane = BatchLane(settings, topics, make_work)
     admin = AdminClient(observer_settings(settings), logger=_kafka_log)
     observer = LaneObserver(lane, admin, options.progress_file)
     server = None

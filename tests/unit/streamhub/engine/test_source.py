@@ -1,17 +1,17 @@
-"""The lane with clients that only answer: where it goes on after a rebalance or an abort."""
+"""Reading with a client that only answers: where it goes on after a rebalance or an abort."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from client.messaging.security import KafkaSecurity
-from streamhub.engine.lane import BatchLane
 from streamhub.engine.settings import LaneSettings
-from streamhub.engine.topics import TopicFacts
+from streamhub.engine.source import SourceReader
+from streamhub.engine.topics import Memory, TopicFacts
+from streamhub.engine.work import Partition, Place
 from streamhub.errors import StreamAppError
-from streamhub.query import compile_statement
 from streamhub.specification import StreamAppSpecification
 
 SPECIFICATION = StreamAppSpecification(
@@ -23,7 +23,7 @@ SPECIFICATION = StreamAppSpecification(
 )
 
 
-class Place(TopicPartition):
+class Answer(TopicPartition):
     """A partition with an error of its own, which only the client library can set."""
 
     error: KafkaError | None = None
@@ -47,17 +47,42 @@ class FakeConsumer:
         raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
 
 
-def unknown(code: int) -> Place:
-    place = Place("t", 1)
+def unknown(code: int) -> Answer:
+    place = Answer("t", 1)
     place.error = KafkaError(code)
     return place
 
 
-def rewind(consumer: FakeConsumer) -> None:
+class Owner:
+    def __init__(self) -> None:
+        self.taken: Mapping[Partition, Place] = {}
+        self.given_up: list[bool] = []
+
+    def give_up_partitions(self, *, are_lost: bool) -> None:
+        self.given_up.append(are_lost)
+
+    def take_partitions(self, places: Mapping[Partition, Place]) -> None:
+        self.taken = places
+
+
+def reader(
+    consumer: FakeConsumer, owner: Owner | None = None, facts: TopicFacts | None = None
+) -> SourceReader:
     settings = LaneSettings(specification=SPECIFICATION, security=KafkaSecurity())
-    lane = BatchLane(settings, compile_statement(SPECIFICATION.statement), TopicFacts(1))
-    lane._consumer = cast("Consumer", consumer)
-    lane._rewind()
+    made = SourceReader(
+        settings,
+        facts or TopicFacts(1),
+        owner or Owner(),
+        on_error=lambda _: None,
+        give_up=lambda _: False,
+    )
+    made._consumer.close()
+    made._consumer = cast("Consumer", consumer)
+    return made
+
+
+def rewind(consumer: FakeConsumer) -> None:
+    reader(consumer).rewind()
 
 
 def test_it_goes_on_at_the_committed_offsets_and_at_the_beginning_where_there_is_none() -> None:
@@ -80,3 +105,27 @@ def test_an_offset_that_kafka_refuses_to_tell_ends_the_lane() -> None:
     with pytest.raises(StreamAppError, match="Kafka refuses to go on"):
         rewind(consumer)
     assert consumer.assigned == []
+
+
+def test_what_was_noted_with_the_offsets_is_given_back() -> None:
+    owner = Owner()
+    consumer = FakeConsumer([TopicPartition("t", 0, 17, "note"), TopicPartition("t", 1)])
+    reader(consumer, owner).rewind()
+    assert owner.taken == {("t", 0): Place(17, "note"), ("t", 1): Place(-1001)}
+
+
+def test_an_owner_of_everything_reads_all_partitions_and_the_others_none() -> None:
+    facts = TopicFacts(1, sources={"a.int": 2, "b.int": 1}, memory=Memory.WHOLE)
+    consumer = FakeConsumer(
+        [TopicPartition("a.int", 0, 5), TopicPartition("a.int", 1, 6), TopicPartition("b.int", 0, 7)]
+    )
+    owner = reader(consumer, facts=facts)
+    owner._on_assign(cast("Consumer", consumer), [TopicPartition("state", 0)])
+    owner.rewind()
+    assert consumer.assigned == [(0, 5), (1, 6), (0, 7)]
+    idle = FakeConsumer()
+    standby = reader(idle, facts=facts)
+    standby._on_assign(cast("Consumer", idle), [])
+    standby.rewind()
+    assert idle.assigned == []
+    assert standby.is_assigned

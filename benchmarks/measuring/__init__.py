@@ -1,0 +1,1 @@
+"""What the benchmarks share: a broker, topics, programs in their own processes, checked outputs, tables."""

@@ -1,0 +1,1 @@
+"""Resident memory of our app over millions of records."""

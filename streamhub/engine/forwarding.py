@@ -1,0 +1,43 @@
+"""Work that passes records on: filters and projections, without memory.
+
+What lives here: the forwarder as work of a lane. What does not: deciding and sending (`batch`).
+"""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from confluent_kafka import Producer
+
+from streamhub.engine.batch import BatchForwarder, Statement
+from streamhub.engine.counters import RecordCounts
+from streamhub.engine.records import Record
+from streamhub.engine.topics import TopicFacts
+from streamhub.engine.work import Batch, Work
+from streamhub.specification import StreamAppSpecification
+
+
+class ForwardingWork(Work):
+    """Forwards what matches, byte by byte."""
+
+    def __init__(
+        self,
+        specification: StreamAppSpecification,
+        statement: Statement,
+        producer: Producer,
+        topics: TopicFacts,
+    ) -> None:
+        self._forwarder = BatchForwarder(specification, statement, producer, topics)
+
+    def decide(self, batch: Batch) -> Any:  # noqa: ANN401 - only `send` knows what it is
+        """Decide which records leave."""
+        if not batch.messages:
+            return None
+        return self._forwarder.decide(cast("Sequence[Record]", batch.messages))
+
+    def send(self, decided: Any, counts: RecordCounts) -> None:  # noqa: ANN401
+        """Send what leaves and set aside what cannot be used.
+
+        Raises:
+            KafkaException: the transaction cannot go on.
+        """
+        self._forwarder.send(decided, counts)

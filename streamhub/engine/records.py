@@ -1,0 +1,80 @@
+"""What the engine reads of a record, and the headers that say where a record comes from.
+
+What lives here: the shape of a consumed record, the headers that leave with a record, waiting for a full
+queue. What does not: deciding (`batch`), setting aside (`dead_letters`).
+
+Headers: a record that leaves keeps `dt-id` and `traceparent` of its source and gets `dt-app`, `dt-contract`
+and `dt-origin`; other headers stay inside the source system. A source record without `dt-id` gets none: an id
+invented here would differ after a restart, so sinks recognise such a record by `dt-origin`, which is unique
+and stable.
+"""
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from confluent_kafka import Producer
+
+from client.messaging.records import (
+    HEADER_APP,
+    HEADER_CONTRACT,
+    HEADER_ID,
+    HEADER_ORIGIN,
+    HEADER_TRACEPARENT,
+)
+from streamhub.specification import StreamAppSpecification
+
+KEPT_HEADERS: Final = frozenset({HEADER_ID, HEADER_TRACEPARENT})
+_FULL_QUEUE_WAIT_S: Final = 0.05
+
+Headers = list[tuple[str, str | bytes | None]]
+
+
+class Record(Protocol):
+    """What the engine reads of a record that was consumed: `confluent_kafka.Message` without an error."""
+
+    def topic(self) -> str:
+        """Topic of the source."""
+
+    def key(self) -> bytes | None:
+        """Key."""
+
+    def value(self) -> bytes | None:
+        """Value; None for a tombstone."""
+
+    def headers(self) -> Headers | None:
+        """Headers; None when there are none."""
+
+    def partition(self) -> int:
+        """Partition of the source."""
+
+    def offset(self) -> int:
+        """Offset in the partition."""
+
+
+def added_headers(specification: StreamAppSpecification) -> Headers:
+    """Headers that every record of an app gets, besides `dt-origin`: the app and, if any, the contract."""
+    added: Headers = [(HEADER_APP, specification.app_id.encode())]
+    if specification.contract is not None:
+        added.append((HEADER_CONTRACT, specification.contract.encode()))
+    return added
+
+
+def origin_header(record: Record) -> tuple[str, str]:
+    """`dt-origin` of a record: topic/partition/offset."""
+    return HEADER_ORIGIN, f"{record.topic()}/{record.partition()}/{record.offset()}"
+
+
+def when_there_is_room(producer: Producer, send: Callable[[], object]) -> None:
+    """Send, as soon as the queue of the producer has room.
+
+    Args:
+        producer: Whose queue it is.
+        send: Puts one record into the queue; raises BufferError when that is full.
+    """
+    while True:
+        try:
+            send()
+        except BufferError:
+            producer.poll(_FULL_QUEUE_WAIT_S)
+        else:
+            return
