@@ -126,6 +126,7 @@ class CrashRun:
             statement=self._statement(),
             bootstrap_servers=bootstrap,
             commit_interval_s=self._given.commit_interval,
+            spread=self._given.spread and self._kind == "join",
         )
 
     def _statement(self) -> str:
@@ -234,6 +235,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--second-worker", action="store_true", help="copy 1 joins and leaves all the time")
     parser.add_argument("--partitions", type=int, default=2)
     parser.add_argument("--two-topics", action="store_true", help="the two sides of the join are two systems")
+    parser.add_argument("--spread", action="store_true", help="copies share the join by Thing")
     parser.add_argument("--commit-interval", type=float, default=0.1, help="[s]")
     parser.add_argument("--seed", type=int, default=20260102)
     parser.add_argument("--keep", action="store_true", help="keep the files of a good run")

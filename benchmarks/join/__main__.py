@@ -42,6 +42,7 @@ class JoinPrograms:
             target_system=system,
             statement=records.statement(source.systems, source.partitions),
             bootstrap_servers=self._bootstrap,
+            spread=self._workers > 1,
         )
         return run_stream_app(specification.to_json(), source.records, self._workers)
 

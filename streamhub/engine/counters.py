@@ -54,4 +54,5 @@ class RecordCounts:
         self.late += other.late
         self.dropped += other.dropped
         self.failed += other.failed
-        self.held += other.held
+        # The one figure that is a level: the latest is right.
+        self.held = other.held

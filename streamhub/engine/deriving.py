@@ -7,8 +7,6 @@ of several partitions (`alignment`).
 Headers: a new record gets an id of its own (`dt-id`), `dt-app` and `dt-contract`.
 """
 
-import os
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,6 +21,7 @@ from streamhub.engine.alignment import Alignment
 from streamhub.engine.counters import RecordCounts
 from streamhub.engine.dead_letters import DeadLetters
 from streamhub.engine.derivation import Derivation, Route
+from streamhub.engine.identifiers import new_ids
 from streamhub.engine.memory import JoinMemory, Series
 from streamhub.engine.records import Headers, Record, added_headers, when_there_is_room
 from streamhub.engine.settings import LaneSettings
@@ -259,8 +258,8 @@ class DerivingWork(Work):
         if number != expected:
             raise StreamAppError(
                 f"records of {key.decode()} lie in partition {number} of {topic}, but those of their Thing "
-                f"belong into {expected}: their producer does not place records by Thing, so they cannot be joined "
-                "by several copies. Run the app without spread, or partition by Thing"
+                f"belong into {expected}: their producer does not place records by Thing, so several copies "
+                "cannot join them. Run the app without spread, or partition by Thing"
             )
 
     def _path(self, route: Route, place: int) -> _Path:
@@ -316,10 +315,8 @@ class DerivingWork(Work):
         counts.add(decided.counts)
         produce = self._producer.produce
         target, added = self._target, self._added
-        prefix, number = _ids()
-        for output, value in decided.results:
-            number += 1
-            headers = [(HEADER_ID, f"{prefix}{number:012x}"), *added]
+        for (output, value), identifier in zip(decided.results, new_ids(len(decided.results)), strict=True):
+            headers = [(HEADER_ID, identifier), *added]
             try:
                 produce(target, value, output.key, output.partition, None, None, 0, headers)
             except (BufferError, KafkaException) as error:
@@ -386,17 +383,3 @@ def _by_partition(batch: Batch) -> list[tuple[Partition, Sequence[Message]]]:
     for message in batch.messages:
         groups.setdefault((message.topic() or "", message.partition() or 0), []).append(message)
     return list(groups.items())
-
-
-def _ids() -> tuple[str, int]:
-    """Make the beginning of the UUIDs (version 7) of a batch, and the number before its first.
-
-    Source: RFC 9562, section 5.7; the last 48 bits count up from a random number (section 6.2, method 2).
-    """
-    milliseconds = time.time_ns() // 1_000_000
-    random_bits = int.from_bytes(os.urandom(10))
-    text = f"{milliseconds:012x}"
-    high = random_bits & 0xFFF
-    middle = 0x8000 | random_bits >> 12 & 0x3FFF
-    # One bit less, so that counting up stays within the field.
-    return f"{text[:8]}-{text[8:]}-7{high:03x}-{middle:04x}-", random_bits >> 26 & 0x7FFFFFFFFFFF

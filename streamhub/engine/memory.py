@@ -28,6 +28,8 @@ _log = logging.getLogger(__name__)
 _MOST_ITEMS: Final = 2_000
 _MOST_BYTES: Final = 900_000
 _SPARE_SLOTS: Final = 2
+# About half a gigabyte.
+_MOST_HELD: Final = 2_000_000
 
 
 class StateLog(Protocol):
@@ -102,6 +104,7 @@ class JoinMemory:
         self._emit = emit
         self._series: dict[tuple[int, Hashable | None], Series] = {}
         self._foreign: list[tuple[int, bytes]] = []
+        self._held = 0
         self._decoders = [
             msgspec.msgpack.Decoder(GenericAlias(list, (_item_type(window.depth, derivation),)))
             for window in self._new_join().windows
@@ -128,6 +131,7 @@ class JoinMemory:
 
         Raises:
             KafkaException: the transaction cannot go on.
+            StreamAppError: more is held than a process should; nothing of it is lost.
         """
         for partition, key in self._foreign:
             self._log.write(partition, key, None)
@@ -135,10 +139,16 @@ class JoinMemory:
         for series in self.touched:
             self._write(series)
             join = series.join
-            counts.held += join.held - series.counted
             counts.dropped += join.dropped - series.dropped
+            self._held += join.held - series.counted
             series.counted, series.dropped = join.held, join.dropped
         self.touched = set()
+        counts.held = self._held
+        if self._held > _MOST_HELD:
+            raise StreamAppError(
+                f"the join holds {self._held} records that wait for another source, and {_MOST_HELD} are "
+                "allowed: see which source is silent, and bound the waiting with MAX LATENCY"
+            )
 
     def _write(self, series: Series) -> None:
         windows = series.join.windows
@@ -196,7 +206,7 @@ class JoinMemory:
         Raises:
             StreamAppError: the topic cannot be read to its end, or holds what nobody of this app wrote.
         """
-        self._series, self.touched, self._foreign = {}, set(), []
+        self._series, self.touched, self._foreign, self._held = {}, set(), [], 0
         records = self._log.read(partitions)
         saved: dict[tuple[int, Hashable | None], list[tuple[int, _Saved]]] = {}
         for (partition, key), value in records.items():

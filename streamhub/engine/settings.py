@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from client.messaging.security import KafkaSecurity
-from client.messaging.topics import SystemName
 from streamhub.specification import StreamAppSpecification
 
 SESSION_TIMEOUT_MS: Final = 6_000
@@ -35,7 +34,6 @@ class LaneSettings:
         idle_wait_s: Longest wait for the first record of a turn [s].
         stop_grace_s: Longest time to finish the open transaction when asked to stop [s].
         measure_interval_s: Time between two measurements of the lag [s].
-        systems: Systems that are read, when they are not those of the specification's statement.
     """
 
     specification: StreamAppSpecification
@@ -45,14 +43,6 @@ class LaneSettings:
     idle_wait_s: float = 0.2
     stop_grace_s: float = 10.0
     measure_interval_s: float = 1.0
-    systems: tuple[str, ...] = ()
-
-    @property
-    def source_topics(self) -> tuple[str, ...]:
-        """The topics that are read."""
-        if not self.systems:
-            return self.specification.source_topics
-        return tuple(SystemName.parse(system).topics.internal for system in self.systems)
 
     @property
     def instance_id(self) -> str:

@@ -109,7 +109,6 @@ def inspect_topics(settings: LaneSettings, wait_s: float, memory: Memory = Memor
 
 class _Inspection:
     def __init__(self, settings: LaneSettings, wait_s: float) -> None:
-        self._settings = settings
         self._specification = settings.specification
         self._wait_s = wait_s
         self._deadline = time.monotonic() + wait_s
@@ -121,7 +120,7 @@ class _Inspection:
     def run(self, memory: Memory) -> TopicFacts:
         specification = self._specification
         sources = {
-            topic: len(self._describe(topic, "source").partitions) for topic in self._settings.source_topics
+            topic: len(self._describe(topic, "source").partitions) for topic in specification.source_topics
         }
         target = self._describe(specification.target_topic, "target")
         letters = [dead_letter_topic(topic) for topic in sources]

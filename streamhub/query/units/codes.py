@@ -162,9 +162,8 @@ def _refusal(code: str) -> str:
     return f"'{code}' is no UCUM unit, such as 'Cel', 'm/s', 'N.m', '1/min' or '%'"
 
 
-@cache
 def _registry() -> Any:  # noqa: ANN401 - the library's registry class is made at run time
-    return import_module("ucumvert").PintUcumRegistry(non_int_type=Fraction)
+    return import_module("streamhub.query.units.registry").REGISTRY
 
 
 def _is_undefined(error: Exception) -> bool:

@@ -41,6 +41,7 @@ class Site:
 def site(
     kafka_bootstrap: str,
     new_database: Callable[[str], str],
+    sensorthings_url: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Site]:
     """The site in demo mode, its data loaded, with a runner beside it."""
@@ -56,7 +57,12 @@ def site(
         "DTWIN_RUNNER__DIRECTORY": str(folder / "runner"),
     }
     subprocess.run(
-        [sys.executable, "-m", "platform_ui", "load-demo"], env=environment, cwd=ROOT, check=True, timeout=120
+        [sys.executable, "-m", "platform_ui", "load-demo"],
+        # The app that computes registers its output.
+        env=environment | {"DTWIN_SENSORTHINGS__URL": sensorthings_url},
+        cwd=ROOT,
+        check=True,
+        timeout=120,
     )
     runner = ["-m", "streamhub", "runner", "--directory", str(folder / "runner")]
     processes = []

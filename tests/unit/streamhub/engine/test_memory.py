@@ -188,6 +188,18 @@ def test_many_items_are_spread_over_several_records_and_come_back() -> None:
     assert counts.held < 1_010
 
 
+def test_holding_more_than_a_process_should_stops_the_app_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("streamhub.engine.memory._MOST_HELD", 99)
+    compiled = derivation()
+    memory = JoinMemory(compiled, Log(), lambda _: None)
+    for number in range(100):
+        feed(memory, compiled, (0, "", number * 1_000))
+    with pytest.raises(StreamAppError, match=r"holds 100 records .* MAX LATENCY"):
+        memory.write(RecordCounts())
+
+
 def test_what_another_statement_remembered_is_given_up_and_deleted() -> None:
     log = Log()
     first = derivation()

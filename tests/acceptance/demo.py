@@ -1,0 +1,75 @@
+"""A running demo as the acceptance tests see it: its addresses, and what its topics hold."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from confluent_kafka import Consumer, TopicPartition
+
+
+@dataclass(frozen=True)
+class Demo:
+    platform: str
+    kafka: str
+    sensorthings: str
+
+
+def wait_for(holds: Callable[[], bool], timeout_s: float = 40.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < deadline, f"did not happen within {timeout_s} s"
+        time.sleep(0.3)
+
+
+def end_offsets(demo: Demo, topic: str) -> list[int]:
+    return [high for _, high in _bounds(demo, topic)]
+
+
+def _bounds(demo: Demo, topic: str) -> list[tuple[int, int]]:
+    reader = _consumer(demo)
+    try:
+        partitions = reader.list_topics(topic, timeout=10).topics[topic].partitions
+        return [
+            reader.get_watermark_offsets(TopicPartition(topic, number), timeout=10) for number in partitions
+        ]
+    finally:
+        reader.close()
+
+
+def _consumer(demo: Demo) -> Consumer:
+    return Consumer(
+        {
+            "bootstrap.servers": demo.kafka,
+            "group.id": "walkthrough-verifier",
+            "isolation.level": "read_committed",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+        }
+    )
+
+
+def read(demo: Demo, topic: str) -> list[tuple[str, str, dict[str, object], dict[str, str]]]:
+    """Return all committed records of a topic: position, key, value, headers."""
+    reader = _consumer(demo)
+    partitions = reader.list_topics(topic, timeout=10).topics[topic].partitions
+    reader.assign([TopicPartition(topic, number, 0) for number in partitions])
+    records, ended = [], 0
+    try:
+        while ended < len(partitions):
+            message = reader.poll(10)
+            assert message is not None, f"{topic} could not be read to its end"
+            if message.error():
+                ended += 1  # the end of a partition
+                continue
+            headers = {
+                name: value.decode()
+                for name, value in dict(message.headers() or []).items()
+                if isinstance(value, bytes)
+            }
+            position = f"{topic}/{message.partition()}/{message.offset()}"
+            name = (message.key() or b"").decode()
+            records.append((position, name, json.loads(message.value() or b"{}"), headers))
+    finally:
+        reader.close()
+    return records
