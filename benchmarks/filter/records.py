@@ -16,7 +16,6 @@ _TEMPLATE: Final = (
     b'{"phenomenonTime":"2026-01-02T03:04:05.000006Z","resultTime":"2026-01-02T03:04:05.100006Z",'
     b'"result":%d.5,"Datastream":{"@iot.id":7},"longitude":-122.3321,"latitude":47.6062,"number":%d}'
 )
-_TRACE: Final = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 def matching(records: int) -> int:
@@ -26,7 +25,7 @@ def matching(records: int) -> int:
 
 
 def source_records(records: int, partitions: int, systems: Sequence[str]) -> Iterator[SourceRecord]:
-    """Records as clients make them: keys by Datastream, JSON values, the two headers of a record.
+    """Records as clients make them: keys by Datastream, JSON values, the header that each record has.
 
     Every partition holds the same number, and its records are of Things that belong there.
     """
@@ -35,7 +34,7 @@ def source_records(records: int, partitions: int, systems: Sequence[str]) -> Ite
     for number in range(records):
         key, partition = placed[number % len(placed)]
         value = _TEMPLATE % (number % RESULTS, number)
-        headers: Headers = [("dt-id", f"{base}{number:012d}".encode()), ("traceparent", _TRACE)]
+        headers: Headers = [("dt-id", f"{base}{number:012d}".encode())]
         yield 0, partition, key, value, headers
 
 

@@ -11,6 +11,7 @@ transaction is being committed; `send` makes these calls.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice, starmap
 from typing import Final, Protocol
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -19,7 +20,6 @@ from client.errors import RecordFormatError
 from client.messaging.records import (
     HEADER_ID,
     HEADER_ORIGIN,
-    HEADER_TRACEPARENT,
     UNREADABLE_HEADERS,
     partition_for,
 )
@@ -45,7 +45,6 @@ _MOST_CACHED_KEYS: Final = 50_000
 # librdkafka: "let the partitioner choose".
 _ANY_PARTITION: Final = -1
 # Clients of the stack write `dt-id` and `traceparent`, in this order: then all headers are kept.
-_USUAL_NUMBER: Final = len(KEPT_HEADERS)
 
 
 class Decision(Protocol):
@@ -231,17 +230,21 @@ class BatchForwarder:
             decided.calls.append((self._target, value, key, self._partitions[key], None, None, 0, sent))
 
     def _send(self, decided: Decided, counts: RecordCounts) -> None:
-        produce = self._producer.produce
+        produce, calls = self._producer.produce, decided.calls
+        sent: list[None] = []
         refused = 0
-        for call, message in zip(decided.calls, decided.leaving, strict=True):
+        while len(sent) < len(calls):
             try:
-                produce(*call)
+                # A loop in C over all calls; what raised is the one behind the last that was sent.
+                sent.extend(starmap(produce, islice(calls, len(sent), None)))
             except BufferError:
-                when_there_is_room(self._producer, partial(produce, *call))
+                when_there_is_room(self._producer, partial(produce, *calls[len(sent)]))
+                sent.append(None)
             except KafkaException as error:
-                self._set_aside_if_too_large(message, error, counts)
+                self._set_aside_if_too_large(decided.leaving[len(sent)], error, counts)
+                sent.append(None)
                 refused += 1
-        counts.forwarded += len(decided.calls) - refused
+        counts.forwarded += len(calls) - refused
 
     def _set_aside_if_too_large(self, message: Record, error: KafkaException, counts: RecordCounts) -> None:
         if error.args[0].code() != KafkaError.MSG_SIZE_TOO_LARGE:
@@ -263,11 +266,7 @@ def _take_headers(leaving: list[Record], decided: Decided) -> list[Headers]:
             for headers in map(read, leaving[len(kept) :]):
                 if headers is None:
                     kept.append([])
-                elif (
-                    len(headers) == _USUAL_NUMBER
-                    and headers[0][0] == HEADER_ID
-                    and headers[1][0] == HEADER_TRACEPARENT
-                ):
+                elif len(headers) == 1 and headers[0][0] == HEADER_ID:  # what most records carry
                     kept.append(headers)
                 else:
                     kept.append([header for header in headers if header[0] in KEPT_HEADERS])

@@ -10,6 +10,8 @@ Headers: a new record gets an id of its own (`dt-id`), `dt-app` and `dt-contract
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
+from itertools import islice, starmap
 from operator import methodcaller
 from typing import Any, Final, cast
 
@@ -32,7 +34,6 @@ from streamhub.errors import StreamAppError
 from streamhub.query import READING_ERRORS, reason_for
 
 CODE_KEY_NOT_UTF8: Final = "record.key_not_utf8"
-CODE_OUTPUT_TOO_LARGE: Final = "output.too_large"
 # A key costs a few hundred bytes here; an app sees few Datastreams, an attacker may send many keys.
 _MOST_KEYS: Final = 50_000
 _MOST_HELD: Final = 50_000
@@ -40,6 +41,8 @@ _MOST_HELD: Final = 50_000
 _read_key: Final = methodcaller("key")
 _read_value: Final = methodcaller("value")
 _Reader = Callable[[bytes | None], Any]
+# Arguments of `Producer.produce`: topic, value, key, partition, two callbacks, timestamp, headers.
+_Call = tuple[str, str, bytes, int, None, None, int, Headers]
 # How to read a value, what takes the record, and the series that takes it (None: it is found by the record).
 _Path = tuple[_Reader, Callable[[int, Any], bool], Series | None]
 
@@ -64,12 +67,12 @@ class Derived:
     """What became of a batch.
 
     Attributes:
-        results: Where each output record goes, and its value.
+        calls: For each output record, the arguments for the producer.
         refused: Records that cannot be used, with code and detail.
         counts: Numbers of this batch.
     """
 
-    results: list[tuple[Output, str]] = field(default_factory=list)
+    calls: list[_Call] = field(default_factory=list)
     refused: list[tuple[Message, str, str]] = field(default_factory=list)
     counts: RecordCounts = field(default_factory=RecordCounts)
 
@@ -151,15 +154,24 @@ class DerivingWork(Work):
         counts = derived.counts
         counts.tuples += len(self._tuples)
         if self._tuples:
-            stamp = format_time(datetime.now(UTC))
-            self._derivation.derive(self._tuples, stamp, self._outputs, derived.results)
-            self._tuples.clear()
+            self._derive(derived)
         take_failed = getattr(self._derivation, "take_failed", None)
         counts.failed += 0 if take_failed is None else take_failed()
         missing, mismatches = self._derivation.take_counts()
         counts.missing += missing
         counts.mismatches += mismatches
         return derived
+
+    def _derive(self, derived: Derived) -> None:
+        """Compute what comes out of the groups that were found, and prepare the calls of the producer."""
+        results: list[tuple[Output, str]] = []
+        self._derivation.derive(self._tuples, format_time(datetime.now(UTC)), self._outputs, results)
+        self._tuples.clear()
+        target, added = self._target, self._added
+        derived.calls += [
+            (target, value, output.key, output.partition, None, None, 0, [(HEADER_ID, identifier), *added])
+            for (output, value), identifier in zip(results, new_ids(len(results)), strict=True)
+        ]
 
     # A record into its join.
 
@@ -175,12 +187,12 @@ class DerivingWork(Work):
             for read, add, _ in found:
                 try:
                     record = read(value)
-                    if not add(record.time, record):
-                        late += 1
-                    joined += 1
                 except READING_ERRORS as error:
                     derived.refused.append((message, *reason_for(value, error)))
                     break
+                joined += 1
+                if not add(record.time, record):
+                    late += 1
         if self._keeps_state:
             self._touch(paths, keys)
         derived.counts.joined += joined
@@ -313,33 +325,27 @@ class DerivingWork(Work):
             KafkaException: the transaction cannot go on.
         """
         counts.add(decided.counts)
-        produce = self._producer.produce
-        target, added = self._target, self._added
-        for (output, value), identifier in zip(decided.results, new_ids(len(decided.results)), strict=True):
-            headers = [(HEADER_ID, identifier), *added]
+        produce, calls = self._producer.produce, decided.calls
+        sent: list[None] = []
+        while len(sent) < len(calls):
             try:
-                produce(target, value, output.key, output.partition, None, None, 0, headers)
-            except (BufferError, KafkaException) as error:
-                self._send_again(output, value, headers, error)
-        counts.forwarded += len(decided.results)
+                # A loop in C over all calls; what raised is the one behind the last that was sent.
+                sent.extend(starmap(produce, islice(calls, len(sent), None)))
+            except BufferError:
+                when_there_is_room(self._producer, partial(produce, *calls[len(sent)]))
+                sent.append(None)
+            except KafkaException as error:
+                raise self._explained(error, calls[len(sent)]) from error
+        counts.forwarded += len(calls)
         for message, code, detail in decided.refused:
             self._letters.set_aside(cast("Record", message), code, detail, counts)
 
-    def _send_again(
-        self, output: Output, value: str, headers: Headers, error: BufferError | KafkaException
-    ) -> None:
-        if isinstance(error, KafkaException):
-            if error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE:
-                raise StreamAppError(
-                    f"a record of {output.key.decode()} does not fit into topic {self._target}: raise "
-                    "max.message.bytes there, or select fewer attributes"
-                ) from error
-            raise error
-        when_there_is_room(
-            self._producer,
-            lambda: self._producer.produce(
-                self._target, value, output.key, output.partition, headers=headers
-            ),
+    def _explained(self, error: KafkaException, call: _Call) -> Exception:
+        if error.args[0].code() != KafkaError.MSG_SIZE_TOO_LARGE:
+            return error
+        return StreamAppError(
+            f"a record of {call[2].decode()} does not fit into topic {self._target}: raise "
+            "max.message.bytes there, or select fewer attributes"
         )
 
     def places(self, positions: Mapping[Partition, int]) -> Mapping[Partition, Place]:

@@ -139,7 +139,11 @@ def producer_settings(
         "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
         "enable.idempotence": True,
         "acks": "all",
-        "linger.ms": 5,
+        # Nobody sees a record before its transaction is committed, and committing sends what is left: until
+        # then there is no hurry, and large batches spare the broker half of its work.
+        "linger.ms": int(settings.specification.commit_interval_s * 1_000),
+        # Of a transaction it only matters whether all of it arrived; that is what committing tells.
+        "delivery.report.only.error": True,
         "message.max.bytes": largest,
         # Both topics are written by this one producer; a larger record of the target travels alone.
         "batch.size": min(_FASTEST_BATCH_BYTES, largest, largest_letter),

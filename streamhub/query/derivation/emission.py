@@ -148,7 +148,7 @@ class Emission:
         lines += [f"if not {condition}: continue", *loads]
         if self._keeps_thing:
             lines += [f"thing = {thing}", "if thing is None:", "    missed(None)", "    continue"]
-        lines += [*self._when(), "head = '{\"phenomenonTime\":' + when + middle"]
+        lines += self._when()
         lines += ["tail = ''"] if added else []
         for column in added:
             local = emitter.column(column.expression)
@@ -161,12 +161,14 @@ class Emission:
         hoisted = (
             []
             if self._keeps_thing
-            else [f"output{index} = outputs[{index}, {place}]" for index in range(len(outputs))]
+            else [
+                f"output{index} = outputs[{index}, {place}]; end{index} = output{index}.tail"
+                for index in range(len(outputs))
+            ]
         )
         return (
             "def derive(joined, stamp, outputs, results):\n"
             "    add = results.append\n"
-            "    beginning = '{\"phenomenonTime\":'\n"
             '    middle = \',"resultTime":"\' + stamp + \'","result":\'\n'
             f"{_indented(hoisted, 4)}\n"
             f"    for {self._unpacked} in joined:\n"
@@ -189,6 +191,7 @@ class Emission:
             check = [] if is_number else ["    if value is None: raise MissingError"]
         shown = "{value!r}" if is_number else "{encode(value).decode()}"
         output = f"output{index}"
+        end = f"{output}.tail" if self._keeps_thing else f"end{index}"
         lookup = [f"    {output} = outputs[{index}, thing]"] if self._keeps_thing else []
         return [
             "try:",
@@ -198,7 +201,7 @@ class Emission:
             "except FAILURES: missed(0)",
             "else:",
             *lookup,
-            f"    add(({output}, f'{{beginning}}{{when}}{{middle}}{shown}{tail}{{{output}.tail}}'))",
+            f"    add(({output}, f'{{{{\"phenomenonTime\":{{when}}{{middle}}{shown}{tail}{{{end}}}'))",
         ]
 
 
