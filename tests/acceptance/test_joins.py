@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import time
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +28,12 @@ def statement(select: str, left: str, right: str) -> str:
         f"SELECT {select}\nFROM {CAR1} AS l JOIN {CAR1} AS r WITHIN 1 s\n"
         f"WHERE l.name = '{CAR1}.Engine.{left}' AND r.name = '{CAR1}.Engine.{right}'"
     )
+
+
+def picture(page: Page, name: str) -> None:
+    folder = os.environ.get("DTWIN_TEST_SCREENSHOTS")
+    if folder:
+        page.screenshot(path=f"{folder}/{name}.png", full_page=True)
 
 
 def instances(folder: Path) -> Path:
@@ -79,12 +86,15 @@ def test_power_of_an_engine_is_computed_by_an_app_made_in_the_form_and_units_are
     refusal = page.locator("main").get_by_text("line 1, column").first
     expect(refusal).to_contain_text("K")
     expect(page.locator("main pre").filter(has_text="^").first).to_be_visible()
+    picture(page, "join-refused")
 
     editor = page.get_by_label("Statement")
     editor.fill(statement("2 * PI() / 60 * l.result * r.result AS power UNIT 'W'", "Speed", "Torque"))
     page.get_by_role("button", name="Create the stream app").click()
     page.get_by_role("button", name="Deploy").click()
     expect(page.locator("#app-state .app-bar .state")).to_have_text("running", timeout=60_000)
+
+    picture(page, "join-deployed")
 
     now = time.time()
     for number in range(20):
@@ -115,6 +125,7 @@ def test_power_of_an_engine_is_computed_by_an_app_made_in_the_form_and_units_are
     engine.produce("Torque", 10.0, timestamp=now + 50.25)
     engine.flush()
     expect(rows.filter(has_text="power").first).to_contain_text("W", timeout=20_000)
+    picture(page, "join-results")
     engine.disconnect()
 
 
