@@ -10,8 +10,6 @@ transaction is being committed; `send` makes these calls.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from itertools import islice, starmap
 from typing import Final, Protocol
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -31,7 +29,7 @@ from streamhub.engine.records import (
     Record,
     added_headers,
     origin_header,
-    when_there_is_room,
+    send_all,
 )
 from streamhub.engine.topics import TopicFacts
 from streamhub.specification import StreamAppSpecification
@@ -44,7 +42,6 @@ CODE_PROCESSING_FAILED: Final = "record.processing_failed"
 _MOST_CACHED_KEYS: Final = 50_000
 # librdkafka: "let the partitioner choose".
 _ANY_PARTITION: Final = -1
-# Clients of the stack write `dt-id` and `traceparent`, in this order: then all headers are kept.
 
 
 class Decision(Protocol):
@@ -230,21 +227,15 @@ class BatchForwarder:
             decided.calls.append((self._target, value, key, self._partitions[key], None, None, 0, sent))
 
     def _send(self, decided: Decided, counts: RecordCounts) -> None:
-        produce, calls = self._producer.produce, decided.calls
-        sent: list[None] = []
         refused = 0
-        while len(sent) < len(calls):
-            try:
-                # A loop in C over all calls; what raised is the one behind the last that was sent.
-                sent.extend(starmap(produce, islice(calls, len(sent), None)))
-            except BufferError:
-                when_there_is_room(self._producer, partial(produce, *calls[len(sent)]))
-                sent.append(None)
-            except KafkaException as error:
-                self._set_aside_if_too_large(decided.leaving[len(sent)], error, counts)
-                sent.append(None)
-                refused += 1
-        counts.forwarded += len(calls) - refused
+
+        def refuse(number: int, error: KafkaException) -> None:
+            nonlocal refused
+            self._set_aside_if_too_large(decided.leaving[number], error, counts)
+            refused += 1
+
+        send_all(self._producer, decided.calls, refuse)
+        counts.forwarded += len(decided.calls) - refused
 
     def _set_aside_if_too_large(self, message: Record, error: KafkaException, counts: RecordCounts) -> None:
         if error.args[0].code() != KafkaError.MSG_SIZE_TOO_LARGE:

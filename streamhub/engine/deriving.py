@@ -10,8 +10,6 @@ Headers: a new record gets an id of its own (`dt-id`), `dt-app` and `dt-contract
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
-from itertools import islice, starmap
 from operator import methodcaller
 from typing import Any, Final, cast
 
@@ -25,7 +23,7 @@ from streamhub.engine.dead_letters import DeadLetters
 from streamhub.engine.derivation import Derivation, Route
 from streamhub.engine.identifiers import new_ids
 from streamhub.engine.memory import JoinMemory, Series
-from streamhub.engine.records import Headers, Record, added_headers, when_there_is_room
+from streamhub.engine.records import Headers, Record, added_headers, send_all
 from streamhub.engine.settings import LaneSettings
 from streamhub.engine.state_topic import StateTopic
 from streamhub.engine.topics import Memory, TopicFacts
@@ -325,18 +323,12 @@ class DerivingWork(Work):
             KafkaException: the transaction cannot go on.
         """
         counts.add(decided.counts)
-        produce, calls = self._producer.produce, decided.calls
-        sent: list[None] = []
-        while len(sent) < len(calls):
-            try:
-                # A loop in C over all calls; what raised is the one behind the last that was sent.
-                sent.extend(starmap(produce, islice(calls, len(sent), None)))
-            except BufferError:
-                when_there_is_room(self._producer, partial(produce, *calls[len(sent)]))
-                sent.append(None)
-            except KafkaException as error:
-                raise self._explained(error, calls[len(sent)]) from error
-        counts.forwarded += len(calls)
+
+        def refuse(number: int, error: KafkaException) -> None:
+            raise self._explained(error, decided.calls[number]) from error
+
+        send_all(self._producer, decided.calls, refuse)
+        counts.forwarded += len(decided.calls)
         for message, code, detail in decided.refused:
             self._letters.set_aside(cast("Record", message), code, detail, counts)
 

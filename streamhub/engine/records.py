@@ -1,7 +1,7 @@
 """What the engine reads of a record, and the headers that say where a record comes from.
 
-What lives here: the shape of a consumed record, the headers that leave with a record, waiting for a full
-queue. What does not: deciding (`batch`), setting aside (`dead_letters`).
+What lives here: the shape of a consumed record, the headers that leave with a record, sending and
+waiting for a full queue. What does not: deciding (`batch`), setting aside (`dead_letters`).
 
 Headers: a record that leaves keeps `dt-id` and `traceparent` of its source and gets `dt-app`, `dt-contract`
 and `dt-origin`; other headers stay inside the source system. A source record without `dt-id` gets none: an id
@@ -9,10 +9,12 @@ invented here would differ after a restart, so sinks recognise such a record by 
 and stable.
 """
 
-from collections.abc import Callable
-from typing import Final, Protocol
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import islice, starmap
+from typing import Any, Final, Protocol
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException, Producer
 
 from client.messaging.records import (
     HEADER_APP,
@@ -78,3 +80,28 @@ def when_there_is_room(producer: Producer, send: Callable[[], object]) -> None:
             producer.poll(_FULL_QUEUE_WAIT_S)
         else:
             return
+
+
+def send_all(
+    producer: Producer, calls: Sequence[tuple[Any, ...]], refuse: Callable[[int, KafkaException], None]
+) -> None:
+    """Make many calls of `Producer.produce`, in order, and wait whenever the queue is full.
+
+    Args:
+        producer: With an open transaction.
+        calls: The arguments of each call, by position.
+        refuse: Told the number of a call that the producer refuses, and why; the next ones follow when it
+            returns.
+    """
+    produce = producer.produce
+    done: list[None] = []
+    while len(done) < len(calls):
+        try:
+            # A loop in C over all calls; what raised is the one behind the last that was made.
+            done.extend(starmap(produce, islice(calls, len(done), None)))
+        except BufferError:
+            when_there_is_room(producer, partial(produce, *calls[len(done)]))
+            done.append(None)
+        except KafkaException as error:
+            refuse(len(done), error)
+            done.append(None)
