@@ -174,7 +174,7 @@ class DerivingWork(Work):
     # A record into its join.
 
     def _feed(self, partition: Partition, messages: Sequence[Message], derived: Derived) -> None:
-        paths = self._paths.setdefault(partition, {})
+        paths = self._paths_in(partition)
         find = paths.get
         keys = list(map(_read_key, messages))
         joined = late = 0
@@ -207,7 +207,7 @@ class DerivingWork(Work):
         alignment = self._alignment
         if alignment is None:
             return
-        paths = self._paths.setdefault(partition, {})
+        paths = self._paths_in(partition)
         for message in messages:
             key = message.key()
             found = paths.get(key)
@@ -241,6 +241,13 @@ class DerivingWork(Work):
         derived.counts.late += late
         return bool(released)
 
+    def _paths_in(self, partition: Partition) -> dict[bytes | None, tuple[_Path, ...]]:
+        """Give the paths by key of a partition; forgotten between batches only, for a batch asks again."""
+        paths = self._paths.setdefault(partition, {})
+        if len(paths) >= _MOST_KEYS:
+            paths.clear()
+        return paths
+
     def _paths_of(
         self, partition: Partition, message: Message, key: bytes | None, derived: Derived
     ) -> tuple[_Path, ...]:
@@ -256,10 +263,7 @@ class DerivingWork(Work):
         if self._by_partition and routes and key is not None:
             self._check_place(partition, key)
         found = tuple(self._path(route, place) for route in routes)
-        paths = self._paths[partition]
-        if len(paths) >= _MOST_KEYS:
-            paths.clear()
-        paths[key] = found
+        self._paths[partition][key] = found
         return found
 
     def _check_place(self, partition: Partition, key: bytes) -> None:

@@ -222,3 +222,13 @@ def test_several_copies_need_records_that_lie_where_their_thing_belongs() -> Non
     run(made, right)
     with pytest.raises(StreamAppError, match="does not place records by Thing"):
         run(made, wrong)
+
+
+def test_a_batch_with_more_keys_than_are_kept_in_mind_leaves_no_series_unwritten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("streamhub.engine.deriving._MOST_KEYS", 2)
+    made = work(FakeProducer(), POWER.replace("WHERE", "ON l.thing = r.thing WHERE"))
+    for batch_of in ("ABCDE", "FGH"):
+        run(made, *(record(f"{thing}.Speed", 1) for thing in batch_of))
+    assert len(made._memory.touched) == 8
