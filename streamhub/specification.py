@@ -82,7 +82,9 @@ class StreamAppSpecification:
             raise _error("contract", "is empty: give the identifier of a contract or leave it out")
         compiled = _compiled(self.statement)
         if compiled.tree.explain:
-            raise _error("statement", "begins with EXPLAIN: leave that word out of an app")
+            raise _error(
+                "statement", "begins with EXPLAIN: leave that word out to run it, or use `app explain`"
+            )
         sources = compiled.sources
         if sources != _ANY_SYSTEM and self.source_system not in sources:
             raise _error(

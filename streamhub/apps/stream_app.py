@@ -23,6 +23,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 
 from client.messaging.security import KafkaSecurity
 from streamhub.apps.lane_service import LaneService
+from streamhub.engine.batch import BatchForwarder
 from streamhub.engine.derivation import Derivation, memory_of
 from streamhub.engine.deriving import DerivingWork
 from streamhub.engine.forwarding import ForwardingWork
@@ -135,7 +136,7 @@ def run_stream_app(
 
     def make_work(producer: Producer) -> Work:
         if isinstance(compiled, CompiledStatement):
-            return ForwardingWork(settings.specification, compiled, producer, topics)
+            return ForwardingWork(BatchForwarder(settings.specification, compiled, producer, topics))
         return DerivingWork(settings, compiled, producer=producer, topics=topics)
 
     lane = BatchLane(settings, topics, make_work)

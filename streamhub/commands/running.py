@@ -29,7 +29,6 @@ from streamhub.commands.outcome import explained
 from streamhub.commands.units import registered
 from streamhub.engine.progress import AppProgress
 from streamhub.hooks import HookDerivation, HookFile, load_hooks, stand_in
-from streamhub.query import compile_statement
 from streamhub.specification import StreamAppSpecification
 
 _COMMIT_INTERVAL_S: Final = 0.1
@@ -106,9 +105,9 @@ def run_app(  # noqa: PLR0917 - typer makes options of them, not positions
         if file is not None:
             described = _of_hooks(file, given)
         elif specification is not None:
-            described = _to_be_run(StreamAppSpecification.from_json(read_text(specification)))
+            described = StreamAppSpecification.from_json(read_text(specification))
         else:
-            described = _to_be_run(_of_options(given))
+            described = _of_options(given)
         _set_up_logging(verbose=verbose or (file is not None and file.is_verbose))
         if file is None and specification is None:
             # A specification comes from somebody who has done this already, such as the platform.
@@ -161,15 +160,6 @@ def _of_options(given: _Given) -> StreamAppSpecification:
         contract=given.contract,
         spread=given.spread,
     )
-
-
-def _to_be_run(described: StreamAppSpecification) -> StreamAppSpecification:
-    if compile_statement(described.statement).tree.explain:
-        raise ConfigurationError(
-            "the statement begins with EXPLAIN: leave that word out to run it, or use `app explain`",
-            setting="--filter-logic",
-        )
-    return described
 
 
 def _run(

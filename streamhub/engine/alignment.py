@@ -61,11 +61,6 @@ class Alignment:
         return any(queue.entries for queue in self._queues.values())
 
     @property
-    def held(self) -> int:
-        """Number of records held back [1]."""
-        return sum(len(queue.entries) for queue in self._queues.values())
-
-    @property
     def partitions(self) -> frozenset[Partition]:
         """The partitions that are read."""
         return frozenset(self._queues)

@@ -39,14 +39,6 @@ class Column(Protocol):
         """Name of the Datastream within its Thing."""
 
 
-class Destination(Protocol):
-    """Where an output record goes."""
-
-    @property
-    def tail(self) -> str:
-        """End of the value, behind the result and the additional attributes."""
-
-
 class Derivation(Protocol):
     """A statement that makes new records of those of one or several sources."""
 

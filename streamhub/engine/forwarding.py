@@ -6,27 +6,17 @@ What lives here: the forwarder as work of a lane. What does not: deciding and se
 from collections.abc import Sequence
 from typing import Any, cast
 
-from confluent_kafka import Producer
-
-from streamhub.engine.batch import BatchForwarder, Statement
+from streamhub.engine.batch import BatchForwarder
 from streamhub.engine.counters import RecordCounts
 from streamhub.engine.records import Record
-from streamhub.engine.topics import TopicFacts
 from streamhub.engine.work import Batch, Work
-from streamhub.specification import StreamAppSpecification
 
 
 class ForwardingWork(Work):
     """Forwards what matches, byte by byte."""
 
-    def __init__(
-        self,
-        specification: StreamAppSpecification,
-        statement: Statement,
-        producer: Producer,
-        topics: TopicFacts,
-    ) -> None:
-        self._forwarder = BatchForwarder(specification, statement, producer, topics)
+    def __init__(self, forwarder: BatchForwarder) -> None:
+        self._forwarder = forwarder
 
     def decide(self, batch: Batch) -> Any:  # noqa: ANN401 - only `send` knows what it is
         """Decide which records leave."""
