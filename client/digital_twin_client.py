@@ -38,11 +38,7 @@ from client.journal import Journal
 from client.messaging.broker import KafkaBroker
 from client.messaging.delivery import DeliveryHandle
 from client.messaging.ports import Broker, ConnectionListener, Producer
-from client.messaging.records import (
-    HEADER_ID,
-    HEADER_TRACEPARENT,
-    new_record_id,
-)
+from client.messaging.records import HEADER_ID, HEADER_TRACEPARENT, new_record_id
 from client.messaging.security import KafkaSecurity
 from client.messaging.topics import SystemName
 from client.metadata.catalogue import DatastreamCatalogue, find_existing, register_instances
@@ -51,6 +47,7 @@ from client.metadata.observations import observation_value
 from client.metadata.results import check_result
 from client.metadata.server import MetadataServer, SensorThingsServer
 from client.metadata.times import format_time, parse_time
+from client.metadata.token import token_from_environment
 from client.metadata.wire import DatastreamReference
 from client.receiver import Receiver, ReceiverCounters
 from client.settings import ClientSettings, attribute_names, checked_client_name, checked_traceparent
@@ -91,6 +88,7 @@ class DigitalTwinClient:
             DTWIN_KAFKA__BOOTSTRAP_SERVERS.
         additional_attributes: Names of attributes that records may carry besides the result, separated by
             commas.
+        sensorthings_token: Token of this client; when None, DTWIN_SENSORTHINGS__TOKEN or ..._TOKEN_FILE.
         security: TLS and SASL settings for Kafka; when None, the environment variables DTWIN_KAFKA__*.
         settings: Times and limits.
         broker: Used instead of Kafka, for example `client.testing.InMemoryBroker`.
@@ -100,6 +98,7 @@ class DigitalTwinClient:
     Raises:
         ConfigurationError: a setting or name is wrong; no network was touched.
         UnavailableError: SensorThings does not answer.
+        AccessRefusedError: SensorThings does not know this client.
         BrokerUnavailableError: Kafka does not answer.
         TopicNotFoundError: a topic of the system is missing.
         NotAuthorizedError: Kafka refuses this client.
@@ -113,6 +112,7 @@ class DigitalTwinClient:
         kafka_bootstrap_servers: str | None = None,
         additional_attributes: str = "",
         *,
+        sensorthings_token: str | None = None,
         security: KafkaSecurity | None = None,
         settings: ClientSettings | None = None,
         broker: Broker | None = None,
@@ -129,6 +129,7 @@ class DigitalTwinClient:
             gost_servers,
             timeout_s=self.settings.metadata_timeout_s,
             retry_s=self.settings.metadata_retry_s,
+            token=sensorthings_token or token_from_environment(),
         )
         self._internal = self.system.topics.internal
         self._quantities: dict[str, _Quantity] = {}
@@ -376,9 +377,7 @@ class DigitalTwinClient:
 
     def _check_connected(self) -> None:
         if not self._is_connected:
-            raise ConfigurationError(
-                f"client {self.client_name} is disconnected. Make a new DigitalTwinClient"
-            )
+            raise ConfigurationError(f"{self.client_name} is disconnected. Make a new DigitalTwinClient")
 
     def __enter__(self) -> Self:
         return self

@@ -12,6 +12,7 @@ which happens where they enter (the ports in `client.messaging` and `client.meta
       UnknownQuantityError         produce() before register(), or a typing error
       InvalidTimeError  InvalidResultError  UnknownAttributeError
       SensorThingsError            UnavailableError (retriable)  EntityNotFoundError  EntityRejectedError
+        AccessRefusedError         an EntityRejectedError: no token, a wrong one, or not allowed
       MessagingError               BrokerUnavailableError (retriable)  TopicNotFoundError  NotAuthorizedError
                                    DeliveryError  QueueFullError (retriable)
       RecordFormatError            where the record is, so that it can be found again
@@ -116,6 +117,10 @@ class EntityRejectedError(SensorThingsError):
     def __init__(self, message: str, *, status: int) -> None:
         super().__init__(message)
         self.status = status
+
+
+class AccessRefusedError(EntityRejectedError):
+    """The SensorThings service does not know this client (401), or does not let it do this (403)."""
 
 
 class MessagingError(DigitalTwinError):

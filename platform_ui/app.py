@@ -11,6 +11,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.staticfiles import StaticFiles
 
 from platform_ui import health, problems
+from platform_ui.access import api as access_api
+from platform_ui.access import pages as access_pages
+from platform_ui.access.keeper import AccessKeeper, ChangesMiddleware
+from platform_ui.access.port import SensorThingsAccess
 from platform_ui.accounts import api as accounts_api
 from platform_ui.accounts import pages as accounts_pages
 from platform_ui.broker import KafkaTopics, TopicAdministrator
@@ -21,6 +25,8 @@ from platform_ui.companies import api as companies_api
 from platform_ui.companies import pages as companies_pages
 from platform_ui.db import Sessions, create_engine, create_sessions
 from platform_ui.errors import PlatformError
+from platform_ui.metadata import pages as metadata_pages
+from platform_ui.metadata.gateway import Gateway
 from platform_ui.overview import pages as overview_pages
 from platform_ui.settings import Mode, PlatformSettings
 from platform_ui.streams import api as streams_api
@@ -41,8 +47,17 @@ _log = logging.getLogger(__name__)
 
 RECONCILE_RETRY_S = 5.0
 # overview comes last: its /systems/{name} must not catch /systems/new.
-PAGES = (accounts_pages, companies_pages, systems_pages, clients_pages, streams_pages, overview_pages)
-API = (accounts_api, companies_api, systems_api, clients_api, streams_api)
+PAGES = (
+    accounts_pages,
+    companies_pages,
+    systems_pages,
+    clients_pages,
+    streams_pages,
+    access_pages,
+    metadata_pages,
+    overview_pages,
+)
+API = (accounts_api, companies_api, systems_api, clients_api, streams_api, access_api)
 
 
 def create_app(
@@ -76,10 +91,12 @@ def create_app(
     app.state.sessions = create_sessions(app.state.engine)
     app.state.topics = topics or KafkaTopics(settings.kafka_bootstrap_servers, settings.security)
     app.state.runner = runner or RunnerDirectory(settings.runner_directory)
-    app.state.metadata = metadata or open_metadata(settings.sensorthings_url)
-    app.state.units = UnitDirectory(settings.sensorthings_url)
+    app.state.metadata = metadata or open_metadata(settings.sensorthings_url, settings.sensorthings_token)
+    app.state.units = UnitDirectory(settings.sensorthings_url, settings.sensorthings_token)
+    app.state.gateway = Gateway(settings)
     app.state.tails = TailHub(settings.kafka_bootstrap_servers, settings.security, app.state.units)
     app.state.metrics = health.SiteMetrics()
+    _add_access(app, settings)
     app.add_middleware(BrowserMiddleware)
     app.add_middleware(health.MetricsMiddleware, metrics=app.state.metrics)
     problems.install(app)
@@ -92,19 +109,36 @@ def create_app(
     return app
 
 
+def _add_access(app: FastAPI, settings: PlatformSettings) -> None:
+    """Let the site administer access to SensorThings, when it has the token for it."""
+    app.state.access = app.state.keeper = None
+    if settings.sensorthings_token:
+        app.state.access = SensorThingsAccess(settings.sensorthings_url, settings.sensorthings_token)
+        app.state.keeper = AccessKeeper(app.state.sessions, app.state.access, app.state.runner)
+        app.add_middleware(ChangesMiddleware, keeper=app.state.keeper)
+
+
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    mending = asyncio.create_task(
-        _reconcile(app.state.sessions, app.state.topics, app.state.runner, app.state.settings)
-    )
+    tasks = [
+        asyncio.create_task(
+            _reconcile(app.state.sessions, app.state.topics, app.state.runner, app.state.settings)
+        )
+    ]
+    if app.state.keeper is not None:
+        tasks.append(asyncio.create_task(app.state.keeper.run()))
     try:
         yield
     finally:
-        mending.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await mending
+        for task in tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        if app.state.access is not None:
+            app.state.access.close()
         app.state.tails.stop()
         await app.state.units.close()
+        await app.state.gateway.close()
         app.state.metadata.close()
         await app.state.engine.dispose()
 

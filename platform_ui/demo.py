@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from client.errors import ConfigurationError
+from platform_ui.access.keeper import bring_principals
+from platform_ui.access.port import AccessPort, SensorThingsAccess
 from platform_ui.accounts import service as accounts
 from platform_ui.accounts.models import User
 from platform_ui.broker import KafkaTopics, TopicAdministrator
@@ -226,12 +228,16 @@ async def load_demo(
             "The demo's accounts have a known password: set DTWIN_PLATFORM__MODE=demo to load them.",
             setting="DTWIN_PLATFORM__MODE",
         )
-    registry = metadata or open_metadata(settings.sensorthings_url)
+    registry = metadata or open_metadata(settings.sensorthings_url, settings.sensorthings_token)
+    access = None
+    if settings.sensorthings_token:
+        access = SensorThingsAccess(settings.sensorthings_url, settings.sensorthings_token)
     loader = _Loader(
         topics or KafkaTopics(settings.kafka_bootstrap_servers, settings.security),
         StreamPorts(
             runner or RunnerDirectory(settings.runner_directory), registry, settings.kafka_bootstrap_servers
         ),
+        access,
     )
     engine = create_engine(settings.database_url)
     try:
@@ -241,17 +247,20 @@ async def load_demo(
         await engine.dispose()
         if metadata is None:
             registry.close()
+        if access is not None:
+            access.close()
     return f"demo: {loader.created} created, {loader.kept} kept"
 
 
 class _Loader:
     """Creates the parts in order; counts what it made and what was there."""
 
-    def __init__(self, topics: TopicAdministrator, ports: StreamPorts) -> None:
+    def __init__(self, topics: TopicAdministrator, ports: StreamPorts, access: AccessPort | None) -> None:
         self.created = 0
         self.kept = 0
         self._topics = topics
         self._ports = ports
+        self._access = access
         self._people: dict[_Person, User] = {}
 
     async def load(self, session: AsyncSession) -> None:
@@ -261,6 +270,9 @@ class _Loader:
             await self._company(session, company)
             for system in company.systems:
                 await self._system(session, company, system)
+        if self._access is not None:
+            # The running site does it soon, but what an app computes is registered in a moment.
+            await bring_principals(session, self._access)
         for app in APPS:
             await self._app(session, app)
 

@@ -11,6 +11,7 @@ connection. A missing or malformed setting stops the start and is named in the m
 | ``DTWIN_PLATFORM__HOST``, ``DTWIN_PLATFORM__PORT`` | where the site listens | ``127.0.0.1``, 1908 |
 | ``DTWIN_KAFKA__BOOTSTRAP_SERVERS`` | ``host:port,...`` | required |
 | ``DTWIN_SENSORTHINGS__URL`` | ``http://host:port`` | required |
+| ``DTWIN_SENSORTHINGS__TOKEN`` | the service's admin token (also ``..._FILE``) | access is not administered |
 | ``DTWIN_RUNNER__DIRECTORY`` | the folder shared with ``python -m streamhub runner`` | required |
 """
 
@@ -26,6 +27,7 @@ from fastapi import Depends, Request
 
 from client.errors import ConfigurationError
 from client.messaging.security import KafkaSecurity
+from client.metadata.token import token_from_environment
 
 DEFAULT_PORT = 1908  # the seed's port of the platform
 MIN_SECRET_LENGTH = 32
@@ -52,6 +54,7 @@ class PlatformSettings:
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     security: KafkaSecurity = field(default_factory=KafkaSecurity)
+    sensorthings_token: str = field(default="", repr=False)
 
     @property
     def gost_servers(self) -> str:
@@ -82,6 +85,7 @@ class PlatformSettings:
             host=environment.get("DTWIN_PLATFORM__HOST") or "127.0.0.1",
             port=_port(environment),
             security=KafkaSecurity.from_environment(environment),
+            sensorthings_token=token_from_environment(environment) or "",
         )
 
 

@@ -6,29 +6,63 @@ What lives here: the choice of database driver and framework, wired once. What d
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import orjson
 from fastapi import FastAPI
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from sensorthings.access.setting_up import make_gate
+from sensorthings.database import Database
 from sensorthings.http import problems
+from sensorthings.http.access_routes import make_access_router
+from sensorthings.http.endpoint import Endpoint, is_ours
 from sensorthings.http.health import MeasuringMiddleware, Metrics, make_health_router, product_version
-from sensorthings.http.routes import Service, make_router
+from sensorthings.http.service import StandardService
+from sensorthings.outbox.relay import Relay
+from sensorthings.outbox.setting_up import make_relay, sending
 from sensorthings.queries.plans import Planner
-from sensorthings.settings import Settings
+from sensorthings.settings import Settings, read_settings
+from sensorthings.spatial.engine import SpatialEngine
+from sensorthings.store.retention import keep_retention
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings) -> ASGIApp:
     """Make the application; its connections close when it shuts down.
 
     Raises:
-        ConfigurationError: The database address is wrong.
+        ConfigurationError: The database address, or another setting, is wrong.
     """
-    engine = make_engine(settings)
+    database = make_database(settings)
+    gate = make_gate(settings, database)
+    metrics = Metrics()
+    around = _around(database, metrics, settings.retention_interval_s, make_relay(settings))
+    around.include_router(make_access_router(database, gate))
+    service = StandardService(database, settings, Planner(), SpatialEngine(database))
+    endpoint = Endpoint(service, gate.authenticate, settings)
+
+    async def chosen(scope: Scope, receive: Receive, send: Send) -> None:
+        app: ASGIApp = endpoint if scope["type"] == "http" and is_ours(scope["path"]) else around
+        await app(scope, receive, send)
+
+    return MeasuringMiddleware(chosen, metrics)
+
+
+def application() -> ASGIApp:
+    """Make the application from the environment: what each of several worker processes does."""
+    return create_app(read_settings())
+
+
+def _around(
+    database: Database, metrics: Metrics, retention_interval_s: float, relay: Relay | None
+) -> FastAPI:
+    """Make what is around SensorThings itself: health, metrics, administration, start and end."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
-        await engine.dispose()
+        await database.open()
+        try:
+            async with keep_retention(database, retention_interval_s), sending(relay):
+                yield
+        finally:
+            await database.close()
 
     app = FastAPI(
         title="SensorThings",
@@ -37,26 +71,17 @@ def create_app(settings: Settings) -> FastAPI:
         openapi_url=None,
         redirect_slashes=False,
     )
-    metrics = Metrics()
     problems.install(app)
-    app.include_router(make_health_router(engine, metrics))
-    app.include_router(make_router(Service(engine, settings, Planner(engine.dialect))))
-    app.add_middleware(MeasuringMiddleware, metrics=metrics)
+    app.include_router(make_health_router(database, metrics))
     return app
 
 
-def make_engine(settings: Settings) -> AsyncEngine:
-    """Make the database engine.
+def make_database(settings: Settings) -> Database:
+    """Make the pool of connections; nothing is connected yet.
 
     Raises:
         ConfigurationError: The database address is wrong.
     """
-    timeout_ms = int(settings.statement_timeout_s * 1000)
-    return create_async_engine(
-        settings.database,
-        pool_size=settings.pool_size,
-        max_overflow=0,
-        json_serializer=lambda value: orjson.dumps(value).decode(),
-        json_deserializer=orjson.loads,
-        connect_args={"options": f"-c timezone=UTC -c statement_timeout={timeout_ms} -c jit=off"},
+    return Database(
+        settings.database, pool_size=settings.pool_size, statement_timeout_s=settings.statement_timeout_s
     )

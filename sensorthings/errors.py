@@ -10,6 +10,9 @@ place.
         BodyError                  a request body that breaks the entity's description; knows the place
         EntityMissingError         404: unknown set, entity, property or path
         MethodError                405: a method that does not fit the resource
+        UnauthenticatedError       401: nobody is known to ask
+        ForbiddenError             403: who asks may see this, but not change it
+        BusyError                  503: no connection to the database became free
 """
 
 from client.errors import DigitalTwinError
@@ -94,3 +97,26 @@ class MethodError(RequestError):
     def __init__(self, method: str, allowed: str, hint: str) -> None:
         super().__init__(405, "http.method_not_allowed", f"{method} does not fit this resource.", hint)
         self.allowed = allowed
+
+
+class UnauthenticatedError(RequestError):
+    """The service does not know who asks (401)."""
+
+    def __init__(self, detail: str, hint: str) -> None:
+        super().__init__(401, "access.unauthenticated", detail, hint)
+
+
+class ForbiddenError(RequestError):
+    """Who asks may see this, but not do that to it (403)."""
+
+    def __init__(self, detail: str, hint: str = "") -> None:
+        super().__init__(
+            403, "access.forbidden", detail, hint or "Ask an agent of the system that it belongs to."
+        )
+
+
+class BusyError(RequestError):
+    """No connection to the database became free in time (503)."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(503, "service.busy", f"No database connection became free: {reason}.", "Try again.")

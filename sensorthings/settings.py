@@ -4,6 +4,9 @@ What lives here: names, defaults, units and checks. What does not: reading them 
 start.
 """
 
+from pathlib import Path
+from typing import Literal
+
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
@@ -29,6 +32,19 @@ class Settings(BaseSettings):
         max_body_bytes: Largest request body [bytes].
         pool_size: Connections to the database kept open.
         statement_timeout_s: Longest time for one statement [s].
+        anonymous: What a stranger may do: `none`; `read` everything; `write` everything, as an administrator.
+        admin_token: Secret that makes whoever sends it an administrator, at least 32 characters.
+        admin_token_file: File with that secret, instead.
+        token_memory_s: How long a token or certificate that was looked up counts without a further look [s].
+        client_ca: PEM file of the authorities whose client certificates count.
+        trusted_proxies: Addresses and networks, separated by commas, whose `Client-Cert` header is believed.
+        ids: Who chooses the ids of new entities: the `server`, or a client where it gives one (`both`), or
+            always a `client`.
+        filtered_delete: Whether `DELETE Observations?$filter=...` is served.
+        strict_types: Whether a result has to fit its Datastream's observationType, in bodies and filters.
+        outbox: Whether new Observations of Datastreams that belong to a system are noted for Kafka.
+        retention_interval_s: Time between two removals of what Datastreams want no more [s]; 0 for none.
+        timescaledb: Whether Observations are kept in a hypertable where TimescaleDB is installed (`auto`).
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore")
@@ -39,9 +55,21 @@ class Settings(BaseSettings):
     root_url: str = ""
     page_size: int = Field(default=200, ge=1, le=10_000)
     max_page_size: int = Field(default=1000, ge=1, le=10_000)
-    max_body_bytes: int = Field(default=16 * 1024 * 1024, ge=1024)
+    max_body_bytes: int = Field(default=64 * 1024 * 1024, ge=1024)
     pool_size: int = Field(default=10, ge=1, le=200)
     statement_timeout_s: float = Field(default=60.0, gt=0)
+    anonymous: Literal["none", "read", "write"] = "none"
+    admin_token: SecretStr | None = Field(default=None, min_length=32)
+    admin_token_file: Path | None = None
+    token_memory_s: float = Field(default=1.0, ge=0, le=60)
+    client_ca: Path | None = None
+    trusted_proxies: str = ""
+    ids: Literal["server", "both", "client"] = "server"
+    filtered_delete: bool = False
+    strict_types: bool = False
+    outbox: bool = False
+    retention_interval_s: float = Field(default=3600.0, ge=0)
+    timescaledb: Literal["auto", "off"] = "auto"
 
     @property
     def database(self) -> URL:

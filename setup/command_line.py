@@ -70,7 +70,7 @@ def up(
         str, typer.Option(help="production, or demo for the platform with its known accounts.")
     ] = "production",
 ) -> None:
-    """Start Kafka, PostgreSQL, SensorThings, the runner and the platform; return when all answer.
+    """Start Kafka, PostgreSQL, SensorThings, recorder, runner and platform; return when all answer.
 
     A part given by URL is used instead of started: DTWIN_KAFKA__BOOTSTRAP_SERVERS, DTWIN_POSTGRES__URL,
     DTWIN_SENSORTHINGS__URL.
@@ -177,7 +177,7 @@ def logs(
     part: Annotated[
         str | None,
         typer.Argument(
-            help="kafka, postgres, sensorthings, runner, platform, or a program; all when absent."
+            help="kafka, postgres, sensorthings, recorder, runner, platform, or a program; all when absent."
         ),
     ] = None,
     follow: Annotated[

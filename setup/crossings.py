@@ -57,13 +57,21 @@ class CrossingWatch:
         bootstrap_servers: The broker.
         environment: Settings of protection, as every client reads them.
         sensorthings: Address of the SensorThings service, for units.
+        token: Token that may see all units; None for a service that is open.
     """
 
-    def __init__(self, bootstrap_servers: str, environment: Mapping[str, str], sensorthings: str) -> None:
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        environment: Mapping[str, str],
+        sensorthings: str,
+        token: str | None = None,
+    ) -> None:
         self.count = 0
         self.newest: Crossing | None = None
         self.flows: dict[tuple[str, str], Crossing] = {}
         self._sensorthings = sensorthings
+        self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._units: dict[str, str] = {}
         self._consumer = Consumer(
             {
@@ -123,15 +131,18 @@ class CrossingWatch:
 
     def _unit(self, datastream: str) -> str:
         if datastream not in self._units:
-            self._units[datastream] = _ask_unit(self._sensorthings, datastream)
+            self._units[datastream] = _ask_unit(self._sensorthings, datastream, self._headers)
         return self._units[datastream]
 
 
-def _ask_unit(sensorthings: str, datastream: str) -> str:
+def _ask_unit(sensorthings: str, datastream: str, headers: dict[str, str]) -> str:
     """Return the unit's symbol of a Datastream, empty when it cannot be found."""
     condition = urllib.parse.quote("name eq '{}'".format(datastream.replace("'", "''")))
+    question = urllib.request.Request(  # noqa: S310 - an address of the stack
+        f"{sensorthings}/v1.1/Datastreams?$filter={condition}", headers=headers
+    )
     try:
-        with _DIRECT.open(f"{sensorthings}/v1.1/Datastreams?$filter={condition}", timeout=5) as answer:
+        with _DIRECT.open(question, timeout=5) as answer:
             return str(json.load(answer)["value"][0]["unitOfMeasurement"]["symbol"] or "")
     except (urllib.error.URLError, OSError, ValueError, LookupError, TypeError):
         return ""

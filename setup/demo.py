@@ -39,6 +39,7 @@ from setup.report import Report, report_on
 from setup.services import Addresses, module_command, stack_environment
 from setup.stack import Stack
 from setup.teardown import take_down
+from setup.tokens import admin_token, ensure_client_tokens
 
 _ACCOUNTS = ("sue.smith", "stefan.gunnarsson", "peter.novak", "anna.gruber")
 _FIRST_CROSSING_TIMEOUT_S = 90.0
@@ -51,6 +52,7 @@ class _Program(Protocol):
     """A demo program as `demo_applications.programs` describes it."""
 
     name: str
+    system: str
     module: str
     arguments: tuple[str, ...]
 
@@ -105,8 +107,8 @@ def _run(home: Home, console: Console, options: DemoOptions) -> None:
         addresses = stack.up("demo")
         environment = stack_environment(home, addresses)
         _load_companies(stack, environment, report)
-        watch = CrossingWatch(addresses.kafka, environment, addresses.sensorthings)
-        _start_programs(stack, environment, options.speed, report)
+        watch = CrossingWatch(addresses.kafka, environment, addresses.sensorthings, admin_token(addresses))
+        _start_programs(stack, addresses, options.speed, report)
         report.part(
             "first crossing", "starting", "waiting for a record that goes from one company to another"
         )
@@ -179,8 +181,13 @@ def _platform_environment(home: Home) -> dict[str, str]:
     return settings | {"DTWIN_PLATFORM__DATABASE_URL": database_url(maintenance, "platform")}
 
 
-def _start_programs(stack: Stack, environment: dict[str, str], speed: float | None, report: Report) -> None:
-    for program in _programs():
+def _start_programs(stack: Stack, addresses: Addresses, speed: float | None, report: Report) -> None:
+    programs = _programs()
+    tokens = ensure_client_tokens(
+        stack.home, addresses, [(program.system, program.name) for program in programs]
+    )
+    for program in programs:
+        environment = stack_environment(stack.home, addresses) | tokens[program.system, program.name]
         arguments = list(program.arguments)
         if speed is not None and "--speed" in arguments:
             arguments[arguments.index("--speed") + 1] = f"{speed:g}"

@@ -20,6 +20,7 @@ from setup.local.ports import is_free
 from setup.local.state import PartState, StateFile
 from setup.services import KAFKA_PORT, PARTS, PLATFORM_PORT, SENSORTHINGS_PORT, given_address, wanted_port
 from setup.status import ask_part
+from setup.tokens import knows
 
 _GIGABYTE = 1024**3
 _DISK_NEEDED = 2 * _GIGABYTE
@@ -53,6 +54,9 @@ def examine(home: Home) -> list[Finding]:
     kafka = parts.get("kafka")
     if kafka is not None and kafka.is_running():
         findings.append(_topics(kafka))
+    sensorthings = parts.get("sensorthings")
+    if sensorthings is not None and sensorthings.is_running() and not sensorthings.is_given:
+        findings.append(_access(home, sensorthings))
     findings += [_service(name, part) for name, part in parts.items() if name not in PARTS]
     return findings
 
@@ -143,6 +147,14 @@ def _service(name: str, part: PartState | None) -> Finding:
     return Finding(
         name, answer.ready, f"{part.address or f'process {part.pid}'} {answer.detail}".strip(), fix
     )
+
+
+def _access(home: Home, sensorthings: PartState) -> Finding:
+    """Whether the service takes the token by which the platform administers it."""
+    file = home.sensorthings_token_file
+    known = file.is_file() and knows(sensorthings.address, file.read_text(encoding="utf-8").strip())
+    seen = "the platform's token counts" if known else f"the token in {file} does not count"
+    return Finding("access to SensorThings", known, seen, "dtwin down  then  dtwin up")
 
 
 def _topics(kafka: PartState) -> Finding:

@@ -28,12 +28,14 @@ class Mount:
         attribute: Name of the typer application in that module.
         help: What `dtwin --help` says of it.
         needs: Packages that must be installed, and the extra that brings them.
+        prepare: Module of this room whose `fill_environment` is called first; empty for none.
     """
 
     module: str
     attribute: str
     help: str
     needs: tuple[tuple[str, ...], str]
+    prepare: str = ""
 
 
 MOUNTS = {
@@ -48,6 +50,13 @@ MOUNTS = {
         "query",
         "Try a statement on recorded data, without a broker.",
         (("lark", "msgspec"), "streamhub"),
+    ),
+    "recorder": Mount(
+        "adapters.observation_store.commands",
+        "recorder",
+        "Record what all systems send, once each; replay it.",
+        (("msgspec", "psycopg", "psutil"), "platform"),
+        prepare="setup.recording",
     ),
 }
 
@@ -79,5 +88,7 @@ def _load(name: str) -> Command:
     missing = [package for package in packages if importlib.util.find_spec(package) is None]
     if missing or importlib.util.find_spec(mount.module) is None:
         raise PartMissingError(f"`dtwin {name}` needs more: pip install 'digital-twin-stack[{extra}]'.")
+    if mount.prepare:
+        importlib.import_module(mount.prepare).fill_environment()
     loaded = getattr(importlib.import_module(mount.module), mount.attribute)
     return typer.main.get_command(loaded)

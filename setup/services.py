@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from setup.errors import PartMissingError
 from setup.local.paths import Home, clone_folder
@@ -24,7 +25,7 @@ SENSORTHINGS_PORT = 8084
 PLATFORM_PORT = 1908
 
 # Parts in the order in which they are shown; programs of the demo follow.
-PARTS = ("kafka", "postgres", "sensorthings", "runner", "platform")
+PARTS = ("kafka", "postgres", "sensorthings", "recorder", "runner", "platform")
 
 # A part given by URL is used instead of started.
 GIVEN_BY = {
@@ -46,6 +47,8 @@ class Addresses:
     Attributes:
         kafka: Bootstrap servers.
         kafka_settings: Further environment with which clients reach the broker (protection).
+        sensorthings_token_file: File with the admin token of the SensorThings service; empty for one that is
+            given by URL, whose token comes in our own environment.
         postgres: libpq URL of the maintenance database.
         sensorthings: `http://host:port`.
         platform: `http://host:port`.
@@ -56,6 +59,7 @@ class Addresses:
     sensorthings: str
     platform: str
     kafka_settings: Mapping[str, str] = field(default_factory=dict)
+    sensorthings_token_file: str = ""
 
 
 def given_address(part: str, environment: Mapping[str, str] = os.environ) -> str | None:
@@ -122,20 +126,23 @@ def stack_environment(home: Home, addresses: Addresses) -> dict[str, str]:
 
 
 def sensorthings_settings(addresses: Addresses) -> dict[str, str]:
-    """Return the settings of the SensorThings service."""
+    """Return the settings of the SensorThings service; its admin token is handed over as a file's name."""
     host, _, port = addresses.sensorthings.partition("://")[2].partition(":")
     return {
         "DTWIN_SENSORTHINGS__DATABASE_URL": database_url(addresses.postgres, "sensorthings"),
         "DTWIN_SENSORTHINGS__HOST": host,
         "DTWIN_SENSORTHINGS__PORT": port,
         "DTWIN_SENSORTHINGS__ROOT_URL": addresses.sensorthings,
+        "DTWIN_SENSORTHINGS__OUTBOX": "true",
+        "DTWIN_SENSORTHINGS__ADMIN_TOKEN_FILE": addresses.sensorthings_token_file,
     }
 
 
 def platform_settings(home: Home, addresses: Addresses, mode: str) -> dict[str, str]:
-    """Return the settings of the platform; the secret is handed over as the name of its file."""
+    """Return the settings of the platform; secrets are handed over as the names of their files."""
     host, _, port = addresses.platform.partition("://")[2].partition(":")
-    return {
+    token = addresses.sensorthings_token_file
+    return ({"DTWIN_SENSORTHINGS__TOKEN_FILE": token} if token else {}) | {
         "DTWIN_PLATFORM__DATABASE_URL": database_url(addresses.postgres, "platform"),
         "DTWIN_PLATFORM__HOST": host,
         "DTWIN_PLATFORM__PORT": port,
@@ -144,11 +151,18 @@ def platform_settings(home: Home, addresses: Addresses, mode: str) -> dict[str, 
     }
 
 
-def ensure_secret_key(home: Home) -> None:
-    """Make the platform's secret key unless there is one; only its owner may read the file."""
-    path = home.secret_key_file
-    if path.exists():
-        return
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+def ensure_secrets(home: Home) -> None:
+    """Make the platform's secret key and the admin token of SensorThings, unless they are there."""
+    for path in (home.secret_key_file, home.sensorthings_token_file):
+        if not path.exists():
+            write_secret(path, secrets.token_urlsafe(48))
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Write a file that only its owner may read; one that is there is replaced at once."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh.unlink(missing_ok=True)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(secrets.token_urlsafe(48))
+        file.write(text)
+    fresh.replace(path)

@@ -3,7 +3,8 @@
 `Stack.up` returns when all parts answer.
 
     kafka ────> runner
-    postgres ─> sensorthings, platform
+    postgres ─> sensorthings ─> recorder
+             ─> platform
 
 Taking it down is `teardown.py`; what the services are told is `services.py`.
 """
@@ -27,6 +28,7 @@ from setup.local.ports import LOOPBACK, free_port_from
 from setup.local.postgres import LocalPostgres, create_database
 from setup.local.processes import log_tail, start_process
 from setup.local.state import PartState, StateFile
+from setup.recording import recorder_settings, wait_for_recorder
 from setup.report import Report, SilentReport
 from setup.services import (
     GIVEN_BY,
@@ -36,7 +38,7 @@ from setup.services import (
     SENSORTHINGS_PORT,
     Addresses,
     end_part,
-    ensure_secret_key,
+    ensure_secrets,
     given_address,
     module_command,
     platform_settings,
@@ -92,7 +94,7 @@ class Stack:
                 again.
         """
         self.home.create()
-        ensure_secret_key(self.home)
+        ensure_secrets(self.home)
         with exclusive_lock(self.home.lock_file, lambda: self._report.note(WAITING)):
             plan = self._plan()
             if given_address("kafka", self._environment) is None and not self._is_running("kafka"):
@@ -132,6 +134,7 @@ class Stack:
             sensorthings=(given_sensorthings or f"http://{LOOPBACK}:{sensorthings}").rstrip("/"),
             platform=f"http://{LOOPBACK}:{platform}",
             # A given broker is reached with the settings that came with its address in our own environment.
+            sensorthings_token_file="" if given_sensorthings else str(self.home.sensorthings_token_file),
             kafka_settings={} if kafka == 0 else KafkaListeners(kafka, 0).client_environment(),
         )
         return _Plan(addresses, kafka)
@@ -159,8 +162,10 @@ class Stack:
         with ThreadPoolExecutor(len(PARTS), thread_name_prefix="up") as pool:
             kafka = pool.submit(self._kafka, plan)
             postgres = pool.submit(self._postgres, plan)
+            sensorthings = pool.submit(self._sensorthings, plan, postgres)
             others = [
-                pool.submit(self._sensorthings, plan, postgres),
+                sensorthings,
+                pool.submit(self._recorder, plan, kafka, sensorthings),
                 pool.submit(self._runner, plan, kafka),
                 pool.submit(self._platform, plan, mode, postgres),
             ]
@@ -235,6 +240,22 @@ class Stack:
         self._service(part, "sensorthings", ("serve",), plan, sensorthings_settings(plan.addresses))
         self._await_health(part.name, address)
 
+    def _recorder(self, plan: _Plan, kafka: Future[None], sensorthings: Future[None]) -> None:
+        if given_address("sensorthings", self._environment) is not None:
+            # Its database is not known here.
+            self.state.put(PartState("recorder", "whoever runs the given SensorThings service records"))
+            self._report.part("recorder", "given", "with SensorThings")
+            return
+        kafka.result()
+        sensorthings.result()  # it makes the tables
+        part = PartState("recorder", "")
+        settings = recorder_settings(self.home, plan.addresses)
+        self._service(part, "adapters.observation_store", ("run", "--copy", "0"), plan, settings)
+        process = self.state.parts()["recorder"].process
+        if process is not None:
+            wait_for_recorder(self.home, process, READY_TIMEOUT_S)
+        self._report.part("recorder", "ready")
+
     def _runner(self, plan: _Plan, kafka: Future[None]) -> None:
         kafka.result()
         part = PartState("runner", str(self.home.runner))
@@ -266,6 +287,7 @@ class Stack:
         # The state file holds no secret: URLs of given databases may carry a password.
         known.pop("DTWIN_SENSORTHINGS__DATABASE_URL", None)
         known.pop("DTWIN_PLATFORM__DATABASE_URL", None)
+        known.pop("DTWIN_RECORDER__DATABASE_URL", None)
         present = self.state.parts().get(part.name)
         if present is not None and present.process is not None and present.is_running():
             if present.settings == known:

@@ -19,7 +19,7 @@ from setup.stack import WAITING
 from setup.stream_apps import shut_runner_down
 
 # Each group ends together, after the one before it: programs want their services until their last record.
-_GROUPS = (("platform", "runner"), ("sensorthings",), ("kafka", "postgres"))
+_GROUPS = (("platform", "runner"), ("sensorthings", "recorder"), ("kafka", "postgres"))
 
 
 def take_down(home: Home, report: Report, *, purge: bool = False) -> bool:
@@ -82,5 +82,10 @@ def _remove_files(home: Home) -> None:
     LocalPostgres(home.postgres).remove()
     for folder in (home.kafka, home.postgres, home.runner, home.logs, home.secret_key_file.parent):
         shutil.rmtree(folder, ignore_errors=True)
-    for file in (home.state_file, home.demo_loaded_file, home.demo_lock_file):
+    for file in (
+        home.state_file,
+        home.demo_loaded_file,
+        home.demo_lock_file,
+        home.recorder_progress_file,
+    ):
         file.unlink(missing_ok=True)

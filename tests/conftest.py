@@ -122,6 +122,7 @@ def sensorthings_url(
         | {
             "DTWIN_SENSORTHINGS__DATABASE_URL": new_database_("sensorthings"),
             "DTWIN_SENSORTHINGS__ROOT_URL": address,
+            "DTWIN_SENSORTHINGS__ANONYMOUS": "write",
         },
         folder=Path(__file__).parents[1],
     )

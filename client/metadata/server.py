@@ -24,6 +24,7 @@ from tenacity import (
 )
 
 from client.errors import (
+    AccessRefusedError,
     ConfigurationError,
     DigitalTwinError,
     EntityNotFoundError,
@@ -32,6 +33,7 @@ from client.errors import (
     UnavailableError,
 )
 from client.metadata.entities import Entity
+from client.metadata.token import TOKEN_VARIABLE, checked_token
 from client.metadata.wire import (
     DATASTREAM_EXPANSION,
     DATASTREAMS,
@@ -52,6 +54,8 @@ _SHOWN_CHARACTERS: Final = 300
 _TOO_MANY_REQUESTS: Final = 429
 _REQUEST_TIMEOUT: Final = 408
 _NOT_FOUND: Final = 404
+_UNAUTHORIZED: Final = 401
+_FORBIDDEN: Final = 403
 _BAD_REQUEST: Final = 400
 _SERVER_ERROR: Final = 500
 _Answer = TypeVar("_Answer")
@@ -103,6 +107,7 @@ class SensorThingsServer:
         timeout_s: Longest wait for one answer [s].
         retry_s: How long a request is repeated while the service is unavailable [s].
         impatient_timeout_s: Longest wait for one answer where the caller may not be held up [s].
+        token: By which the service knows the client; sent to these addresses only. None for none.
         http: A client to use instead of an own one, for example with other TLS settings.
 
     Raises:
@@ -116,9 +121,12 @@ class SensorThingsServer:
         timeout_s: float = 10.0,
         retry_s: float = 30.0,
         impatient_timeout_s: float = 2.0,
+        token: str | None = None,
         http: httpx2.Client | None = None,
     ) -> None:
         self.base_urls = parse_addresses(base_url)
+        token = checked_token(token, "sensorthings_token")
+        self._authorization = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._preferred = 0
         self._timeout_s = timeout_s
         self._retry_s = retry_s
@@ -191,6 +199,19 @@ class SensorThingsServer:
         query = f"?$filter={quote(condition, safe='')}&$select={','.join(select)}&$orderby=id&$top=1000"
         return self._patiently(lambda: list(self._pages(entities + query)))
 
+    def acting_as(self, principal: str) -> "SensorThingsServer":
+        """Give the same service, asked for somebody else, with that one's rights only; admins may do so.
+
+        Without a token it is the service as it is: there are no rights to change.
+
+        Args:
+            principal: Name of the one.
+        """
+        acting = copy.copy(self)
+        if self._authorization:
+            acting._authorization = self._authorization | {"DTWIN-Act-As": quote(principal, safe="@")}  # noqa: SLF001 - its own class
+        return acting
+
     def _hurried(self) -> "SensorThingsServer":
         hurried = copy.copy(self)
         hurried._timeout_s, hurried._retry_s = self._impatient_timeout_s, 0.0  # noqa: SLF001 - its own class
@@ -239,7 +260,9 @@ class SensorThingsServer:
 
     def _request_once(self, method: str, url: str, body: Mapping[str, object] | None) -> httpx2.Response:
         try:
-            answer = self._http.request(method, url, json=body, timeout=self._timeout_s)
+            answer = self._http.request(
+                method, url, json=body, timeout=self._timeout_s, headers=self._headers(url)
+            )
         except httpx2.TransportError as error:
             reason = str(error) or type(error).__name__
             raise UnavailableError(
@@ -251,6 +274,11 @@ class SensorThingsServer:
         if answer.status_code >= _BAD_REQUEST:
             raise _refusal(method, url, answer)
         return answer
+
+    def _headers(self, url: str) -> Mapping[str, str]:
+        # A link to the next page may lead anywhere; the token goes to nobody else.
+        is_ours = any(_origin(url) == _origin(base) for base in self.base_urls)
+        return self._authorization if is_ours else {}
 
     def _url(self, path: str) -> str:
         if _is_absolute(path):
@@ -309,6 +337,11 @@ def _is_absolute(path: str) -> bool:
     return path.startswith(("http://", "https://"))
 
 
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc.lower()
+
+
 def _key(iot_id: int | str) -> str:
     if isinstance(iot_id, int):
         return str(iot_id)
@@ -338,4 +371,15 @@ def _refusal(method: str, url: str, answer: httpx2.Response) -> SensorThingsErro
         )
     if status == _NOT_FOUND:
         return EntityNotFoundError(f"{method} {url} answers 404: {said}. Check gost_servers and its path")
+    if status == _UNAUTHORIZED:
+        return AccessRefusedError(
+            f"{method} {url} answers 401: SensorThings does not know this client. Pass sensorthings_token, "
+            f"or set {TOKEN_VARIABLE} (or ..._FILE): the client's page in the platform makes tokens",
+            status=status,
+        )
+    if status == _FORBIDDEN:
+        return AccessRefusedError(
+            f"{method} {url} answers 403: {said}. Check that the token belongs to a client of this system",
+            status=status,
+        )
     return EntityRejectedError(f"{method} {url} answers {status}: {said}", status=status)

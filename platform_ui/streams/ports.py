@@ -29,6 +29,14 @@ class StreamPorts:
     brokers: str
 
 
-def open_metadata(sensorthings_url: str) -> SensorThingsServer:
+def open_metadata(sensorthings_url: str, token: str = "") -> SensorThingsServer:
     """Return the SensorThings service of the settings; it connects when it is first used."""
-    return SensorThingsServer(sensorthings_url, timeout_s=TIMEOUT_S, retry_s=RETRY_S)
+    return SensorThingsServer(sensorthings_url, timeout_s=TIMEOUT_S, retry_s=RETRY_S, token=token or None)
+
+
+def acting_as(metadata: MetadataRegistry, principal: str) -> MetadataRegistry:
+    """Return the service as a person (by e-mail address) or a system (by name) sees it.
+
+    A service without rights, such as a test's, is seen alike by all.
+    """
+    return metadata.acting_as(principal) if isinstance(metadata, SensorThingsServer) else metadata

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from client.errors import SensorThingsError
 from platform_ui.accounts.models import User
 from platform_ui.errors import ConflictError, FormError, MetadataError
+from platform_ui.streams.ports import acting_as
 from platform_ui.systems.models import System, SystemAgent
 from streamhub.errors import QueryError, QueryTypeError, StreamAppError
 from streamhub.explanation import Section, explain
@@ -68,7 +69,7 @@ async def check_statement(
     try:
         compiled = await asyncio.to_thread(_compiled, home, statement)
         await _check_access(session, user, home, compiled)
-        await _check_units(compiled, home, metadata)
+        await _check_units(compiled, home, acting_as(metadata, user.email))
     except QueryError as error:
         raise FormError({"statement": error.render()}, code=REFUSED) from error
     return compiled
@@ -157,12 +158,19 @@ async def register(specification: StreamAppSpecification, metadata: MetadataRegi
     if not isinstance(compiled, Derivation):
         return {}
 
+    def read_sources() -> dict[str, str | None]:
+        units: dict[str, str | None] = {}
+        for system in specification.systems:
+            # Whether the app may read it was decided when its statement was saved.
+            units |= read_units(acting_as(metadata, system), (system,))
+        return units
+
     def register_all() -> dict[str, int | str]:
         things: list[str] = []
         if compiled.keeps_thing:
-            things = source_things_of(compiled, read_units(metadata, specification.systems))
+            things = source_things_of(compiled, read_sources())
         return register_outputs(
-            metadata,
+            acting_as(metadata, specification.target_system),
             app_name=specification.name,
             app_id=specification.app_id,
             target_system=specification.target_system,

@@ -148,19 +148,22 @@ class _Tail:
         for sight in sights:
             self._rows[sight.tab].append(sight)
         self._publish(self._event("records", self._payload(sights, skipped)))
-        unknown = {sight.name for sight in sights if sight.thing and self._units.known(sight.name) is None}
+        unknown = {sight.name for sight in sights if sight.thing and self._unit(sight) is None}
         if unknown:
             task = asyncio.get_running_loop().create_task(self._add_units(unknown))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
     async def _add_units(self, names: Iterable[str]) -> None:
-        units = await self._units.resolve(names)
+        units = await self._units.resolve(names, self._system)
         if units:
             self._publish(self._event("units", units))
 
+    def _unit(self, sight: Sight) -> str | None:
+        return self._units.known(sight.name, self._system)
+
     def _payload(self, sights: list[Sight], skipped: int) -> dict[str, object]:
-        records = [asdict(sight) | {"unit": self._units.known(sight.name) or ""} for sight in sights]
+        records = [asdict(sight) | {"unit": self._unit(sight) or ""} for sight in sights]
         return {"state": self._state, "skipped": skipped, "records": records}
 
     def _publish(self, event: str) -> None:

@@ -22,6 +22,8 @@ MAX_ENTRIES = 10_000
 MAX_AT_ONCE = 4
 TIMEOUT_S = 3.0
 
+_Key = tuple[str, str]  # system that sees it, Datastream
+
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
@@ -35,57 +37,73 @@ class UnitDirectory:
     def __init__(
         self,
         sensorthings_url: str,
+        token: str = "",
         *,
         client: httpx2.AsyncClient | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._url = f"{sensorthings_url.rstrip('/')}/v1.1/Datastreams"
         self._client = client or httpx2.AsyncClient(timeout=TIMEOUT_S)
+        self._token = token
         self._clock = clock
-        self._entries: OrderedDict[str, _Entry] = OrderedDict()
-        self._pending: set[str] = set()
+        self._entries: OrderedDict[_Key, _Entry] = OrderedDict()
+        self._pending: set[_Key] = set()
         self._gate = asyncio.Semaphore(MAX_AT_ONCE)
 
-    def known(self, name: str) -> str | None:
-        """Return the unit as far as it is known: a symbol, empty for none, None when not asked."""
-        entry = self._entries.get(name)
+    def known(self, name: str, system: str = "") -> str | None:
+        """Return the unit as far as it is known: a symbol, empty for none, None when not asked.
+
+        Args:
+            name: full name of the Datastream.
+            system: full name of the system for which it is shown.
+        """
+        entry = self._entries.get((system, name))
         return entry.unit if entry is not None and entry.expires_at > self._clock() else None
 
-    async def resolve(self, names: Iterable[str]) -> dict[str, str]:
+    async def resolve(self, names: Iterable[str], system: str = "") -> dict[str, str]:
         """Ask for units that are not known and not being asked for; return those that were found.
 
         Args:
             names: full Datastream names.
+            system: full name of the system for which they are shown: the service tells what that one may
+                see, for its agents see no less.
         """
-        wanted = [name for name in names if name not in self._pending and self.known(name) is None]
+        keys = [(system, name) for name in names]
+        wanted = [key for key in keys if key not in self._pending and self.known(key[1], system) is None]
         self._pending.update(wanted)
         try:
-            units = await asyncio.gather(*(self._ask(name) for name in wanted))
+            units = await asyncio.gather(*(self._ask(key) for key in wanted))
         finally:
             self._pending.difference_update(wanted)
-        return {name: unit for name, unit in zip(wanted, units, strict=True) if unit}
+        return {name: unit for (_, name), unit in zip(wanted, units, strict=True) if unit}
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
 
-    async def _ask(self, name: str) -> str:
+    async def _ask(self, key: _Key) -> str:
+        system, name = key
         quoted = name.replace("'", "''")
         query = {"$filter": f"name eq '{quoted}'", "$select": "name,unitOfMeasurement", "$top": "1"}
         unit = ""
         async with self._gate:
             try:
-                answer = await self._client.get(self._url, params=query)
+                answer = await self._client.get(self._url, params=query, headers=self._headers(system))
                 answer.raise_for_status()
                 unit = _symbol(answer.json())
             except (httpx2.HTTPError, ValueError) as error:
                 _log.info("unit of %s not found: %s", name, error)
-        self._remember(name, unit)
+        self._remember(key, unit)
         return unit
 
-    def _remember(self, name: str, unit: str) -> None:
-        self._entries[name] = _Entry(unit, self._clock() + (KNOWN_S if unit else UNKNOWN_S))
-        self._entries.move_to_end(name)
+    def _headers(self, system: str) -> dict[str, str]:
+        if not self._token:
+            return {}
+        return {"Authorization": f"Bearer {self._token}", "DTWIN-Act-As": system}
+
+    def _remember(self, key: _Key, unit: str) -> None:
+        self._entries[key] = _Entry(unit, self._clock() + (KNOWN_S if unit else UNKNOWN_S))
+        self._entries.move_to_end(key)
         while len(self._entries) > MAX_ENTRIES:
             self._entries.popitem(last=False)
 

@@ -8,14 +8,16 @@ from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from psycopg import Error as DatabaseError
+from sqlalchemy import select
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sensorthings.http.problems import problem
-from sensorthings.http.routes import VERSIONS
+from sensorthings.database import Database, prepare
+from sensorthings.errors import RequestError
+from sensorthings.http.messages import VERSIONS
+from sensorthings.http.problems import problem, response_of
+from sensorthings.model.tables import thing
 
 
 class Metrics:
@@ -29,6 +31,24 @@ class Metrics:
         self.seconds = Histogram(
             "dtwin_sensorthings_request_seconds", "Time to answer [s]", ["method"], registry=self.registry
         )
+        self._kept: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
+
+    def note(self, method: str, status: int, seconds: float) -> None:
+        """Count an answered request.
+
+        Args:
+            method: Of the request.
+            status: Of the answer.
+            seconds: Time to answer [s].
+        """
+        kept = self._kept.get((method, status))
+        if kept is None:
+            # Looked up once: finding a labelled counter costs more than counting.
+            known = method if method in _METHODS else "other"
+            kept = self.requests.labels(known, str(status)), self.seconds.labels(known)
+            self._kept[known, status] = kept
+        kept[0].inc()
+        kept[1].observe(seconds)
 
 
 class MeasuringMiddleware:
@@ -52,12 +72,10 @@ class MeasuringMiddleware:
                 status = message["status"]
             await send(message)
 
-        method = scope["method"] if scope["method"] in _METHODS else "other"
         try:
             await self._app(scope, receive, noting)
         finally:
-            self._metrics.requests.labels(method, str(status)).inc()
-            self._metrics.seconds.labels(method).observe(time.perf_counter() - started)
+            self._metrics.note(scope["method"], status, time.perf_counter() - started)
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"})
@@ -71,16 +89,19 @@ def product_version() -> str:
         return "0+unknown"
 
 
-async def _database_error(engine: AsyncEngine) -> Exception | None:
+_PROBE = prepare(select(thing.c.id).limit(1))
+
+
+async def _database_error(database: Database) -> Exception | None:
     try:
-        async with engine.connect() as connection:
-            await connection.execute(text("SELECT 1 FROM sensorthings.thing LIMIT 1"))
-    except (SQLAlchemyError, OSError) as error:
+        async with database.reading() as session:
+            await session.row(_PROBE)
+    except (DatabaseError, RequestError) as error:
         return error
     return None
 
 
-def make_health_router(engine: AsyncEngine, metrics: Metrics) -> APIRouter:
+def make_health_router(database: Database, metrics: Metrics) -> APIRouter:
     """Make the endpoints."""
     router = APIRouter()
 
@@ -93,10 +114,11 @@ def make_health_router(engine: AsyncEngine, metrics: Metrics) -> APIRouter:
     async def ready() -> Response:
         """Tell whether the database answers."""
         # Twice, because the first connection of the pool may be one that the database has closed.
-        error = await _database_error(engine) and await _database_error(engine)
+        error = await _database_error(database) and await _database_error(database)
         if error is not None:
             hint = "Check DTWIN_SENSORTHINGS__DATABASE_URL, and that the migrations ran."
-            return problem(503, "database.unavailable", f"Not ready: {type(error).__name__}.", hint)
+            detail = f"Not ready: {type(error).__name__}."
+            return response_of(problem(503, "database.unavailable", detail, hint))
         return JSONResponse({"status": "ready"})
 
     @router.get("/metrics")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from sensorthings.errors import EntityMissingError
 from sensorthings.model.entities import BY_SET_NAME, EntityType, Kind, target_of
-from sensorthings.queries.statements import Resource, Shape, Step
+from sensorthings.queries.resources import Resource, Shape, Step
 
 MAX_STEPS = 32
 """Longest path [steps]; every step is a join."""
@@ -19,7 +19,7 @@ _SEGMENT = re.compile(r"(?P<name>[^/()']+)(?:\((?P<key>'(?:[^']|'')*'|[^'()]*)\)
 _DIGITS = re.compile(r"[0-9]+", re.ASCII)
 _LARGEST_ID = 2**63 - 1
 _NAMED_LINKS = ("id", "@iot.id", "selfLink", "@iot.selfLink")
-_JSON_KINDS = (Kind.ANY, Kind.OBJECT, Kind.RESULT, Kind.UNIT)
+_JSON_KINDS = (Kind.ANY, Kind.OBJECT, Kind.RESULT, Kind.UNIT, Kind.UNITS, Kind.TYPES)
 
 
 @dataclass(slots=True)

@@ -1,51 +1,65 @@
-"""Reading requests: bodies within the size limit, media types, the address clients use.
+"""Reading request bodies and the addresses they are for.
 
-What lives here: what is common to all routes. What does not: routes.
+What lives here: what is common to all writing routes. What does not: what is done with them.
 """
 
 import orjson
-from starlette.requests import Request
 
-from sensorthings.errors import BodyError, RequestError
-from sensorthings.settings import Settings
+from sensorthings.errors import BodyError, MethodError, RequestError
+from sensorthings.http.messages import Request
+from sensorthings.http.paths import parse_path
+from sensorthings.queries.resources import Resource, Shape
 
+MAX_NESTING = 254
+"""Deepest JSON that is taken [levels]: the deepest that orjson writes."""
 _JSON_TYPES = ("", "application/json", "application/merge-patch+json")
 
 
-async def read_json(request: Request, settings: Settings) -> object:
+def read_json(request: Request) -> object:
     """Read a JSON body.
 
     Raises:
-        RequestError: Too large (413), or of another media type (415).
+        RequestError: Of another media type (415).
         BodyError: Not JSON.
     """
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type not in _JSON_TYPES:
+    if request.media_type not in _JSON_TYPES:
         raise RequestError(
-            415, "body.media_type", f"{media_type} is not read here.", "Send application/json."
+            415, "body.media_type", f"{request.media_type} is not read here.", "Send application/json."
         )
-    body = await _read_limited(request, settings.max_body_bytes)
+    return parse_json(request.body)
+
+
+def parse_json(body: bytes) -> object:
+    """Parse JSON.
+
+    Raises:
+        BodyError: Not JSON.
+    """
     try:
         parsed: object = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise BodyError("body.not_json", f"the body is not JSON: {error}") from None
+    if body.count(b"[") + body.count(b"{") > MAX_NESTING:
+        _check_nesting(parsed)
     return parsed
 
 
-async def _read_limited(request: Request, max_bytes: int) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > max_bytes:
-            raise RequestError(
-                413, "body.too_large", f"The body is larger than {max_bytes} bytes.", "Send it in parts."
-            )
-        chunks.append(chunk)
-    return b"".join(chunks)
+def _check_nesting(parsed: object) -> None:
+    try:
+        # What can be read can be nested deeper than what can be written to the database.
+        orjson.dumps(parsed)
+    except orjson.JSONEncodeError:
+        raise BodyError("body.too_deep", f"the body is nested deeper than {MAX_NESTING} levels") from None
 
 
-def root_of(request: Request, settings: Settings, version: str) -> str:
-    """Give the address of a version as the client sees it, without a slash at the end."""
-    base = settings.root_url or str(request.base_url)
-    return f"{base.rstrip('/')}/{version}"
+def one_entity(path: str, method: str) -> Resource:
+    """Read the address of one entity.
+
+    Raises:
+        MethodError: The address is that of something else (405).
+    """
+    resource = parse_path(path)
+    if resource.shape is not Shape.ENTITY:
+        allowed = "GET, POST" if resource.shape is Shape.SET else "GET"
+        raise MethodError(method, allowed, "Give the address of one entity, such as Things(1).")
+    return resource

@@ -1,9 +1,10 @@
-"""The eight entity types of SensorThings, described once: properties, relations, what is mandatory.
+"""The entity types of SensorThings, described once: properties, relations, what is mandatory.
 
 What lives here: data that reading, writing, deleting and every check follow. What does not: SQL or HTTP. A
-further entity type (MultiDatastream, Tasking) is a further description here.
+further entity type (Tasking) is a further description here.
 
-Source: OGC 18-088, clause 8.2 (requirements class "datamodel"), tables 2 to 17.
+Source: OGC 18-088, clause 8.2 (requirements class "datamodel"), tables 2 to 17; clause 11.2
+("multi-datastream").
 """
 
 from collections.abc import Iterator
@@ -28,6 +29,10 @@ class Kind(Enum):
     """Any JSON value, null too."""
     UNIT = auto()
     """A JSON object with the keys name, symbol, definition."""
+    UNITS = auto()
+    """A JSON array of units, one for each part of a result."""
+    TYPES = auto()
+    """A JSON array of observation types, one for each part of a result."""
     INSTANT = auto()
     """One time."""
     PERIOD = auto()
@@ -72,6 +77,7 @@ class Relation:
         own_column: The own table's column with the other's id (to-one).
         foreign_column: The other table's column with the own id (to-many).
         link: Table of pairs, with the columns of own and other id (many to many).
+        order_column: Column of the table of pairs that keeps the order; None where there is no order.
         is_mandatory: A POST without it is refused.
     """
 
@@ -81,6 +87,7 @@ class Relation:
     own_column: str | None = None
     foreign_column: str | None = None
     link: tuple[Table, str, str] | None = None
+    order_column: str | None = None
     is_mandatory: bool = False
 
     @property
@@ -99,6 +106,8 @@ class EntityType:
         table: Where it is stored.
         properties: In the order of the standard's table.
         relations: In the order in which a deep insert makes them: Locations before Observations need them.
+        is_multi: For the two types that share a table: which of its rows are meant.
+        natural_key: Columns that tell entities of one system (one Thing, one Datastream) apart.
     """
 
     name: str
@@ -106,6 +115,8 @@ class EntityType:
     table: Table
     properties: tuple[Property, ...]
     relations: tuple[Relation, ...]
+    is_multi: bool | None = None
+    natural_key: tuple[str, ...] = ("name",)
 
     def find_property(self, name: str) -> Property | None:
         """Find a property by its name on the wire."""
@@ -134,7 +145,12 @@ _NAME = _text("name")
 _DESCRIPTION = _text("description")
 _ENCODING = _text("encodingType", "encoding_type")
 _PROPERTIES = Property("properties", Kind.OBJECT, ("properties",))
-_AREA = ("west", "south", "east", "north")
+_EXTENTS = (
+    Property("observedArea", Kind.AREA, ("west", "south", "east", "north"), is_server_set=True),
+    Property("phenomenonTime", Kind.PERIOD, ("phenomenon_start", "phenomenon_end"), is_server_set=True),
+    Property("resultTime", Kind.PERIOD, ("result_start", "result_end"), is_server_set=True),
+)
+_MULTI_PROPERTIES = tables.datastream_observed_property
 _THING_LOCATION = tables.thing_location
 _HISTORY = tables.historical_location_location
 
@@ -147,6 +163,7 @@ THING = EntityType(
         Relation("Locations", "Location", "Things", link=(_THING_LOCATION, "thing_id", "location_id")),
         Relation("HistoricalLocations", "HistoricalLocation", "Thing", foreign_column="thing_id"),
         Relation("Datastreams", "Datastream", "Thing", foreign_column="thing_id"),
+        Relation("MultiDatastreams", "MultiDatastream", "Thing", foreign_column="thing_id"),
     ),
 )
 LOCATION = EntityType(
@@ -185,6 +202,7 @@ HISTORICAL_LOCATION = EntityType(
             is_mandatory=True,
         ),
     ),
+    natural_key=("time",),
 )
 DATASTREAM = EntityType(
     "Datastream",
@@ -196,9 +214,7 @@ DATASTREAM = EntityType(
         Property("unitOfMeasurement", Kind.UNIT, ("unit_of_measurement",), is_mandatory=True),
         _text("observationType", "observation_type"),
         _PROPERTIES,
-        Property("observedArea", Kind.AREA, _AREA, is_server_set=True),
-        Property("phenomenonTime", Kind.PERIOD, ("phenomenon_start", "phenomenon_end"), is_server_set=True),
-        Property("resultTime", Kind.PERIOD, ("result_start", "result_end"), is_server_set=True),
+        *_EXTENTS,
     ),
     (
         Relation("Thing", "Thing", "Datastreams", own_column="thing_id", is_mandatory=True),
@@ -212,6 +228,37 @@ DATASTREAM = EntityType(
         ),
         Relation("Observations", "Observation", "Datastream", foreign_column="datastream_id"),
     ),
+    is_multi=False,
+)
+MULTI_DATASTREAM = EntityType(
+    "MultiDatastream",
+    "MultiDatastreams",
+    tables.datastream,
+    (
+        _NAME,
+        _DESCRIPTION,
+        Property(
+            "multiObservationDataTypes", Kind.TYPES, ("multi_observation_data_types",), is_mandatory=True
+        ),
+        Property("unitOfMeasurements", Kind.UNITS, ("unit_of_measurement",), is_mandatory=True),
+        Property("observationType", Kind.TEXT, ("observation_type",), is_mandatory=True, has_default=True),
+        _PROPERTIES,
+        *_EXTENTS,
+    ),
+    (
+        Relation("Thing", "Thing", "MultiDatastreams", own_column="thing_id", is_mandatory=True),
+        Relation("Sensor", "Sensor", "MultiDatastreams", own_column="sensor_id", is_mandatory=True),
+        Relation(
+            "ObservedProperties",
+            "ObservedProperty",
+            "MultiDatastreams",
+            link=(_MULTI_PROPERTIES, "datastream_id", "observed_property_id"),
+            order_column="position",
+            is_mandatory=True,
+        ),
+        Relation("Observations", "Observation", "MultiDatastream", foreign_column="datastream_id"),
+    ),
+    is_multi=True,
 )
 SENSOR = EntityType(
     "Sensor",
@@ -224,14 +271,25 @@ SENSOR = EntityType(
         Property("metadata", Kind.ANY, ("metadata",), is_mandatory=True),
         _PROPERTIES,
     ),
-    (Relation("Datastreams", "Datastream", "Sensor", foreign_column="sensor_id"),),
+    (
+        Relation("Datastreams", "Datastream", "Sensor", foreign_column="sensor_id"),
+        Relation("MultiDatastreams", "MultiDatastream", "Sensor", foreign_column="sensor_id"),
+    ),
 )
 OBSERVED_PROPERTY = EntityType(
     "ObservedProperty",
     "ObservedProperties",
     tables.observed_property,
     (_NAME, _text("definition"), _DESCRIPTION, _PROPERTIES),
-    (Relation("Datastreams", "Datastream", "ObservedProperty", foreign_column="observed_property_id"),),
+    (
+        Relation("Datastreams", "Datastream", "ObservedProperty", foreign_column="observed_property_id"),
+        Relation(
+            "MultiDatastreams",
+            "MultiDatastream",
+            "ObservedProperties",
+            link=(_MULTI_PROPERTIES, "observed_property_id", "datastream_id"),
+        ),
+    ),
 )
 OBSERVATION = EntityType(
     "Observation",
@@ -245,7 +303,7 @@ OBSERVATION = EntityType(
             is_mandatory=True,
             has_default=True,
         ),
-        Property("result", Kind.RESULT, ("result",), is_mandatory=True, shows_null=True),
+        Property("result", Kind.RESULT, ("result", "result_number"), is_mandatory=True, shows_null=True),
         Property(
             "resultTime",
             Kind.INSTANT,
@@ -259,12 +317,15 @@ OBSERVATION = EntityType(
         Property("parameters", Kind.OBJECT, ("parameters",)),
     ),
     (
-        Relation("Datastream", "Datastream", "Observations", own_column="datastream_id", is_mandatory=True),
+        # One of the two is mandatory; both are kept in one column, because their entities share a table.
+        Relation("Datastream", "Datastream", "Observations", own_column="datastream_id"),
+        Relation("MultiDatastream", "MultiDatastream", "Observations", own_column="datastream_id"),
         # Mandatory in the model, but made from the Thing's Location when it is not given.
         Relation(
             "FeatureOfInterest", "FeatureOfInterest", "Observations", own_column="feature_of_interest_id"
         ),
     ),
+    natural_key=("phenomenon_start", "phenomenon_end"),
 )
 FEATURE_OF_INTEREST = EntityType(
     "FeatureOfInterest",
@@ -285,6 +346,7 @@ ENTITY_TYPES: tuple[EntityType, ...] = (
     LOCATION,
     HISTORICAL_LOCATION,
     DATASTREAM,
+    MULTI_DATASTREAM,
     SENSOR,
     OBSERVED_PROPERTY,
     OBSERVATION,

@@ -1,25 +1,38 @@
 """The tables of the service, as SQLAlchemy Core metadata.
 
-What lives here: columns, keys, cascades and indexes of the eight entity types and their two link tables. What
-does not: what the columns mean to a client (`sensorthings.model.entities`) and how they came to be
-(`sensorthings.migrations`).
+What lives here: columns, keys, cascades and indexes of the entity types and their link tables, of who may see
+them, and of what still has to be sent to Kafka. What does not: what the columns mean to a client
+(`sensorthings.model.entities`) and how they came to be (`sensorthings.migrations`).
 
 Texts carry the collation "C", so that they are compared and ordered by code point. A time that may be an
 interval is a pair of columns, equal for an instant. Areas are four columns (degrees), so that they can be
 widened by LEAST and GREATEST.
+
+Datastreams and MultiDatastreams share a table and a sequence of ids, so that everything that concerns their
+Observations (extents, retention, the store) is written once. An entity without a system is common: seen by
+all, changed by administrators only.
 """
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Double,
     ForeignKey,
     Identity,
     Index,
+    LargeBinary,
     MetaData,
+    PrimaryKeyConstraint,
+    Sequence,
+    SmallInteger,
     Table,
     Text,
+    Uuid,
+    false,
+    func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -57,12 +70,83 @@ def _area() -> list[Column[float]]:
     return [Column(name, Double, nullable=True) for name in ("west", "south", "east", "north")]
 
 
-def _owner(name: str, table: str) -> Column[int]:
+def _owner(name: str, table: str, *, nullable: bool = False) -> Column[int]:
     target = f"{SCHEMA}.{table}.id"
-    return Column(name, BigInteger, ForeignKey(target, ondelete="CASCADE"), nullable=False)
+    return Column(name, BigInteger, ForeignKey(target, ondelete="CASCADE"), nullable=nullable)
 
 
-thing = Table("thing", metadata, _id(), _text("name"), _text("description"), _json("properties"))
+def _paired(name: str, table: str) -> Column[int]:
+    """A column of a link table: part of its key."""
+    return Column(name, BigInteger, ForeignKey(f"{SCHEMA}.{table}.id", ondelete="CASCADE"), primary_key=True)
+
+
+def _system() -> Column[int]:
+    return Column("system_id", BigInteger, ForeignKey(f"{SCHEMA}.system.id"), nullable=True, index=True)
+
+
+def _feature() -> Column[int]:
+    return Column(
+        "generated_feature_id",
+        BigInteger,
+        ForeignKey(f"{SCHEMA}.feature_of_interest.id", ondelete="SET NULL"),
+        nullable=True,
+        index=True,
+    )
+
+
+system = Table("system", metadata, _id(), Column("name", Text(collation="C"), nullable=False, unique=True))
+"""`domain.enterprise.workcenter.station`: whom entities belong to."""
+
+principal = Table(
+    "principal",
+    metadata,
+    _id(),
+    Column("name", Text(collation="C"), nullable=False, unique=True),
+    Column("is_admin", Boolean, nullable=False, server_default=false()),
+    Column(
+        "home_system_id",
+        BigInteger,
+        ForeignKey(f"{SCHEMA}.system.id", ondelete="SET NULL"),
+        nullable=True,
+        index=True,
+    ),
+)
+"""Who sends requests: a client app, a user, a service."""
+
+access_grant = Table(
+    "access_grant",
+    metadata,
+    _paired("principal_id", "principal"),
+    _paired("system_id", "system"),
+    Column("may_write", Boolean, nullable=False),
+    Index(None, "system_id"),
+)
+"""Systems whose entities a principal sees, and may change."""
+
+token = Table(
+    "token",
+    metadata,
+    _id(),
+    _owner("principal_id", "principal"),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    _text("label"),
+    Column("created", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    _time("expires"),
+    _time("revoked"),
+    Index(None, "principal_id"),
+)
+"""Secrets of principals, as SHA-256 digests of random texts."""
+
+thing = Table(
+    "thing",
+    metadata,
+    _id(),
+    _text("name"),
+    _text("description"),
+    _json("properties"),
+    _system(),
+    _feature(),
+)
 
 feature_of_interest = Table(
     "feature_of_interest",
@@ -74,6 +158,7 @@ feature_of_interest = Table(
     _json("feature", nullable=False),
     _json("properties"),
     *_area(),
+    _system(),
 )
 
 location = Table(
@@ -85,13 +170,8 @@ location = Table(
     _text("encoding_type"),
     _json("location", nullable=False),
     _json("properties"),
-    Column(
-        "generated_feature_id",
-        BigInteger,
-        ForeignKey(f"{SCHEMA}.feature_of_interest.id", ondelete="SET NULL"),
-        nullable=True,
-        index=True,
-    ),
+    _feature(),
+    _system(),
 )
 
 historical_location = Table(
@@ -112,6 +192,7 @@ sensor = Table(
     _text("encoding_type"),
     _json("metadata", nullable=False),
     _json("properties"),
+    _system(),
 )
 
 observed_property = Table(
@@ -122,6 +203,7 @@ observed_property = Table(
     _text("definition"),
     _text("description"),
     _json("properties"),
+    _system(),
 )
 
 datastream = Table(
@@ -132,6 +214,8 @@ datastream = Table(
     _text("description"),
     _json("unit_of_measurement", nullable=False),
     _text("observation_type"),
+    _json("multi_observation_data_types"),
+    Column("is_multi", Boolean, nullable=False, server_default=false()),
     _json("properties"),
     _time("phenomenon_start"),
     _time("phenomenon_end"),
@@ -140,53 +224,109 @@ datastream = Table(
     *_area(),
     _owner("thing_id", "thing"),
     _owner("sensor_id", "sensor"),
-    _owner("observed_property_id", "observed_property"),
+    _owner("observed_property_id", "observed_property", nullable=True),
+    _system(),
     Index(None, "thing_id"),
     Index(None, "sensor_id"),
     Index(None, "observed_property_id"),
 )
+"""Datastreams and, where `is_multi`, MultiDatastreams: unit_of_measurement then is the array of units."""
+
+datastream_observed_property = Table(
+    "datastream_observed_property",
+    metadata,
+    _paired("datastream_id", "datastream"),
+    Column("position", SmallInteger, primary_key=True, autoincrement=False),
+    _owner("observed_property_id", "observed_property"),
+    Index(None, "observed_property_id"),
+)
+"""The ObservedProperties of a MultiDatastream, in the order of its results; one may be there twice."""
+
+observation_ids = Sequence("observation_id_seq", metadata=metadata, data_type=BigInteger)
+"""Ids of Observations; a sequence of its own, so that blocks of ids can be taken before rows are copied."""
 
 observation = Table(
     "observation",
     metadata,
-    _id(),
-    _time("phenomenon_start", nullable=False),
-    _time("phenomenon_end", nullable=False),
-    Column("result", JSONB(none_as_null=False), nullable=False),
-    _time("result_time"),
-    _json("result_quality"),
-    _time("valid_start"),
-    _time("valid_end"),
-    _json("parameters"),
+    Column(
+        "id",
+        BigInteger,
+        nullable=False,
+        server_default=text(f"nextval('{SCHEMA}.observation_id_seq'::regclass)"),
+    ),
     _owner("datastream_id", "datastream"),
     _owner("feature_of_interest_id", "feature_of_interest"),
-    Index(None, "datastream_id", "phenomenon_start", "id"),
-    Index(None, "phenomenon_start", "id"),
+    _time("phenomenon_start", nullable=False),
+    _time("phenomenon_end", nullable=False),
+    Column("result_number", Double, nullable=True),
+    _time("result_time"),
+    Column("dt_id", Uuid, nullable=True),
+    _time("valid_start"),
+    _time("valid_end"),
+    Column("is_multi", Boolean, nullable=False, server_default=false()),
+    Column("result", JSONB(none_as_null=False), nullable=True),
+    _json("result_quality"),
+    _json("parameters"),
+    PrimaryKeyConstraint("phenomenon_start", "id"),
+    Index(None, "id"),
+    Index("ix_observation_datastream_time", "datastream_id", text("phenomenon_start DESC"), "id"),
     Index(None, "feature_of_interest_id", "datastream_id"),
+    postgresql_partition_by="RANGE (phenomenon_start)",
 )
+"""Observations, in one partition per month of their phenomenonTime.
+
+A result that is a number is in result_number; where Postgres would print another text than the client's, and
+for everything else, jsonb result holds it (`sensorthings.model.results`).
+"""
+Index(
+    "uq_observation_dt_id",
+    observation.c.dt_id,
+    observation.c.phenomenon_start,
+    unique=True,
+    postgresql_where=observation.c.dt_id.is_not(None),
+)
+
+share = Table(
+    "share",
+    metadata,
+    _paired("system_id", "system"),
+    _paired("datastream_id", "datastream"),
+    Column("contract", Text(collation="C"), primary_key=True),
+    Index(None, "datastream_id"),
+)
+"""Datastreams that a contract lets a system see which they do not belong to."""
+
+outbox = Table(
+    "outbox",
+    metadata,
+    _id(),
+    Column("topic", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("dt_id", Uuid, nullable=False),
+    # Of the transaction that wrote the row: those below every open one's are complete.
+    Column(
+        "transaction",
+        BigInteger,
+        nullable=False,
+        server_default=text("((pg_current_xact_id())::text)::bigint"),
+    ),
+)
+"""Observations made over HTTP that Kafka has not got yet, written in the transaction that made them."""
 
 thing_location = Table(
     "thing_location",
     metadata,
-    Column("thing_id", BigInteger, ForeignKey(f"{SCHEMA}.thing.id", ondelete="CASCADE"), primary_key=True),
-    Column(
-        "location_id", BigInteger, ForeignKey(f"{SCHEMA}.location.id", ondelete="CASCADE"), primary_key=True
-    ),
+    _paired("thing_id", "thing"),
+    _paired("location_id", "location"),
     Index(None, "location_id"),
 )
 
 historical_location_location = Table(
     "historical_location_location",
     metadata,
-    Column(
-        "historical_location_id",
-        BigInteger,
-        ForeignKey(f"{SCHEMA}.historical_location.id", ondelete="CASCADE"),
-        primary_key=True,
-    ),
-    Column(
-        "location_id", BigInteger, ForeignKey(f"{SCHEMA}.location.id", ondelete="CASCADE"), primary_key=True
-    ),
+    _paired("historical_location_id", "historical_location"),
+    _paired("location_id", "location"),
     Index(None, "location_id"),
 )
 

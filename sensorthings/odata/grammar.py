@@ -30,11 +30,14 @@ expand: expand_item ("," expand_item)*
         | product PRODUCT primary                -> operation
 ?primary: literal
         | path
+        | steps "/" QUANTIFIER "(" [NAME ":" expression] ")" -> quantified
         | NAME "(" [arguments] ")"               -> call
         | "(" expression ")"
 arguments: expression ("," expression)*
 
-path: step ("/" (step | index))*
+path: steps
+steps: step
+     | steps "/" (step | index)
 step: NAME ("[" INTEGER "]")*
 index: INTEGER
 
@@ -63,11 +66,12 @@ expand_option: "$filter" "=" expression          -> filter_option
              | "$count" "=" "true"               -> counted_option
              | "$count" "=" "false"              -> uncounted_option
 
+QUANTIFIER.6: /(any|all)(?=\s*\()/
 EQUALITY: "eq" | "ne"
 ORDER: "gt" | "ge" | "lt" | "le"
 SUM: "add" | "sub"
 PRODUCT: "mul" | "div" | "mod"
-DIRECTION: "asc" | "desc"
+DIRECTION: "asc"i | "desc"i
 
 PERIOD.6: INSTANT "/" (INSTANT | /P[\dDTHMSW.]+/)
 INSTANT.5: /\d{4}-\d\d-\d\dT[\d:.,]+(Z|[ +-]\d\d(:?\d\d)?)?/

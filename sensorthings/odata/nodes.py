@@ -12,9 +12,13 @@ from decimal import Decimal
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A constant: None, bool, int, Decimal, str, datetime (UTC), date, time or timedelta."""
+    """A constant: None, bool, int, Decimal, str, datetime (UTC), date, time or timedelta.
+
+    The slot numbers the constants that another query of the same form may replace (`odata.slots`).
+    """
 
     value: bool | int | Decimal | str | datetime | date | time | timedelta | None
+    slot: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +31,15 @@ class PeriodLiteral:
 
 @dataclass(frozen=True, slots=True)
 class GeographyLiteral:
-    """A constant geometry in well-known text."""
+    """A constant geometry in well-known text.
+
+    Attributes:
+        text: The well-known text.
+        column: Where it stands in the option's text, counted from 1; 0 when unknown.
+    """
 
     text: str
+    column: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +94,32 @@ class Negation:
     depth: int = 1
 
 
-Node = Literal | PeriodLiteral | GeographyLiteral | Path | Call | Operation | Membership | Junction | Negation
+@dataclass(frozen=True, slots=True)
+class Quantified:
+    """`path/any(x: condition)` or `path/all(x: condition)`; without condition: that there is any.
+
+    Source: OData 4.0 part 2, clause 5.1.1.10 (lambda operators).
+    """
+
+    steps: tuple[str, ...]
+    quantifier: str
+    variable: str
+    condition: "Node"
+    depth: int = 1
+
+
+Node = (
+    Literal
+    | PeriodLiteral
+    | GeographyLiteral
+    | Path
+    | Call
+    | Operation
+    | Membership
+    | Junction
+    | Negation
+    | Quantified
+)
 
 
 def depth_of(*nodes: Node) -> int:
@@ -112,6 +147,8 @@ class Options:
         top: `$top` [entities]; None leaves it to the service.
         skip: `$skip` [entities].
         is_counted: `$count`; None when not given.
+        result_format: `$resultFormat`, as it was written.
+        token: Values of the order keys after which the page begins, from `$skiptoken`.
         given: Names of the options that were given.
     """
 
@@ -122,4 +159,6 @@ class Options:
     top: int | None = None
     skip: int = 0
     is_counted: bool | None = None
+    token: tuple[str | None, ...] | None = None
+    result_format: str | None = None
     given: frozenset[str] = frozenset()

@@ -11,8 +11,9 @@ from urllib.parse import unquote_plus
 from sensorthings.errors import QuerySyntaxError, RequestError, UnsupportedError
 from sensorthings.odata.nodes import Options
 from sensorthings.odata.parser import parse_expand, parse_filter, parse_orderby, parse_select
+from sensorthings.odata.tokens import read_token
 
-_KNOWN_ELSEWHERE = frozenset({"$format", "$search", "$apply", "$compute", "$resultFormat", "$skiptoken"})
+_KNOWN_ELSEWHERE = frozenset({"$format", "$search", "$apply", "$compute"})
 _DIGITS = 15
 
 
@@ -28,7 +29,7 @@ def parse_options(query: str) -> Options:
     """
     given: dict[str, Any] = {}
     names: set[str] = set()
-    for name, text in _pairs(query):
+    for name, text in query_pairs(query):
         if not name.startswith("$"):
             continue
         if name not in _READERS:
@@ -41,7 +42,12 @@ def parse_options(query: str) -> Options:
     return Options(**given, given=frozenset(names))
 
 
-def _pairs(query: str) -> Iterator[tuple[str, str]]:
+def query_pairs(query: str) -> Iterator[tuple[str, str]]:
+    """Split the query part of a URL into decoded names and texts.
+
+    Raises:
+        QuerySyntaxError: An option is not UTF-8, or holds a NUL character.
+    """
     for part in query.split("&"):
         if part:
             name, _, text = part.partition("=")
@@ -88,4 +94,6 @@ _READERS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "$top": ("top", _size("$top")),
     "$skip": ("skip", _size("$skip")),
     "$count": ("is_counted", _flag),
+    "$skiptoken": ("token", read_token),
+    "$resultFormat": ("result_format", str),
 }

@@ -29,6 +29,7 @@ from sensorthings.odata.nodes import (
     OrderKey,
     Path,
     PeriodLiteral,
+    Quantified,
     depth_of,
 )
 
@@ -135,11 +136,24 @@ class _Builder(Transformer[Token, Any]):
         given = arguments or ()
         return Call(str(name), given, _checked_depth(*given))
 
+    def quantified(
+        self, steps: tuple[str, ...], quantifier: Token, variable: Token | None, condition: Node | None
+    ) -> Node:
+        if variable is None or condition is None:
+            if quantifier == "all":
+                raise _MistakeError("all needs a condition, as in Datastreams/all(x:x/name ne '')")
+            return Quantified(steps, "any", "", Literal(True))
+        depth = _checked_depth(condition)
+        return Quantified(steps, str(quantifier), str(variable), condition, depth)
+
     def arguments(self, *nodes: Node) -> tuple[Node, ...]:
         return nodes
 
-    def path(self, *steps: tuple[str, ...]) -> Node:
-        return Path(tuple(part for step in steps for part in step))
+    def path(self, steps: tuple[str, ...]) -> Node:
+        return Path(steps)
+
+    def steps(self, *parts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(name for part in parts for name in part)
 
     def step(self, name: Token, *indexes: Token) -> tuple[str, ...]:
         return (str(name), *(str(_size(index)) for index in indexes))
@@ -183,13 +197,13 @@ class _Builder(Transformer[Token, Any]):
         return Literal(_read(parse_duration, token.removeprefix("duration").strip("'")))
 
     def geography(self, token: Token) -> Node:
-        return GeographyLiteral(token.removeprefix("geography").strip("'"))
+        return GeographyLiteral(token.removeprefix("geography").strip("'"), token.column or 0)
 
     def orderby(self, *keys: OrderKey) -> tuple[OrderKey, ...]:
         return keys
 
     def order_key(self, expression: Node, direction: Token | None) -> OrderKey:
-        return OrderKey(expression, direction == "desc")
+        return OrderKey(expression, direction is not None and direction.lower() == "desc")
 
     def select(self, *names: str) -> tuple[str, ...]:
         return tuple(dict.fromkeys(names))

@@ -4,6 +4,7 @@ What lives here: the inverse of `sensorthings.odata.parser`; parsing what is wri
 What does not: paging.
 """
 
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from urllib.parse import quote
@@ -20,6 +21,7 @@ from sensorthings.odata.nodes import (
     Options,
     Path,
     PeriodLiteral,
+    Quantified,
 )
 
 _SAFE = "$=(),;/:'@-._~!*"
@@ -28,6 +30,12 @@ _SAFE = "$=(),;/:'@-._~!*"
 def write_query(options: Options) -> str:
     """Write options as the query part of a URL, percent-encoded, without `?`."""
     return "&".join(quote(part, safe=_SAFE) for part in _parts(options))
+
+
+def write_further(options: Options) -> str:
+    """Write options as the beginning of the query part of a next link: without `$skip`, ready for a token."""
+    written = write_query(replace(options, skip=0))
+    return f"{written}&" if written else ""
 
 
 def write_node(node: Node) -> str:
@@ -43,7 +51,14 @@ def write_node(node: Node) -> str:
     return _composite(node)
 
 
-def _composite(node: Call | Operation | Membership | Junction | Negation) -> str:
+def _quantified(node: Quantified) -> str:
+    inside = f"{node.variable}:{write_node(node.condition)}" if node.variable else ""
+    return f"{'/'.join(node.steps)}/{node.quantifier}({inside})"
+
+
+def _composite(node: Call | Operation | Membership | Junction | Negation | Quantified) -> str:
+    if isinstance(node, Quantified):
+        return _quantified(node)
     if isinstance(node, Call):
         return f"{node.name}({','.join(write_node(argument) for argument in node.arguments)})"
     if isinstance(node, Operation):

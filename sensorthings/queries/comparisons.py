@@ -12,9 +12,11 @@ Source: OGC 18-088, clause 9.3.3.5 (built-in filter operations).
 
 import operator
 from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Integer, Numeric, and_, case, cast, false, func, or_
+from sqlalchemy import BigInteger, ColumnElement, Integer, Numeric, Text, and_, case, cast, false, func, or_
 
 from sensorthings.errors import QueryTypeError
 from sensorthings.queries.values import Sort, Value, as_sort, bare_text, json_type
@@ -70,7 +72,17 @@ def _matched(left: Value, right: Value) -> tuple[Value, Value]:
     raise QueryTypeError(f"{left.sort.value} cannot be compared with {right.sort.value}.".capitalize())
 
 
+_EXACT = Decimal(2**53)
+"""Beyond it a double does not tell whole numbers apart."""
+
+
+def _is_small(constant: object) -> bool:
+    return isinstance(constant, int | Decimal) and abs(Decimal(constant)) < _EXACT
+
+
 def _json_as(value: Value, other: Value) -> Value:
+    if value.number is not None and other.sort is Sort.NUMBER and _is_small(other.constant):
+        return Value(Sort.NUMBER, value.number)
     if other.sort is Sort.DAY:
         return Value(Sort.DAY, func.date(func.timezone("UTC", as_sort(value, Sort.INSTANT).sql)))
     return as_sort(value, other.sort)
@@ -117,12 +129,54 @@ def condition(value: Value) -> ColumnElement[bool]:
     return as_sort(value, Sort.BOOLEAN).sql
 
 
-def order_keys(value: Value, *, is_descending: bool) -> list[ColumnElement[Any]]:
-    """Give the keys that order by a value: null first ascending, last descending.
+@dataclass(frozen=True, slots=True)
+class OrderTerm:
+    """One key that a set is ordered by: null first ascending, last descending.
 
     Source: OData 4.0 part 2, clause 5.1.1 ($orderby).
+
+    Attributes:
+        sql: The key.
+        is_descending: Its direction.
     """
-    return [_directed(key, is_descending=is_descending) for key in _plain_keys(value)]
+
+    sql: ColumnElement[Any]
+    is_descending: bool
+
+    @property
+    def may_be_null(self) -> bool:
+        """Whether the key can be null."""
+        return getattr(self.sql, "nullable", True) is not False and not isinstance(self.sql.type, BigInteger)
+
+    def directed(self) -> ColumnElement[Any]:
+        """Give the key as ORDER BY takes it."""
+        directed = self.sql.desc() if self.is_descending else self.sql.asc()
+        if not self.may_be_null:
+            return directed  # without a word on nulls the index can give the order
+        return directed.nulls_last() if self.is_descending else directed.nulls_first()
+
+    def same(self, value: ColumnElement[Any] | None) -> ColumnElement[bool]:
+        """Claim that the key has a value (None: null)."""
+        return self.sql.is_(None) if value is None else self.sql == value
+
+    def beyond(self, value: ColumnElement[Any] | None) -> ColumnElement[bool]:
+        """Claim that the key comes after a value (None: null)."""
+        if value is None:
+            return false() if self.is_descending else self.sql.is_not(None)
+        if not self.is_descending:
+            return self.sql > value
+        return or_(self.sql < value, self.sql.is_(None)) if self.may_be_null else self.sql < value
+
+    def not_before(self, value: ColumnElement[Any] | None) -> ColumnElement[bool] | None:
+        """Claim that the key does not come before a value, where an index can use it; None elsewhere."""
+        if value is None or (self.is_descending and self.may_be_null):
+            return None
+        return self.sql <= value if self.is_descending else self.sql >= value
+
+
+def order_terms(value: Value, *, is_descending: bool) -> list[OrderTerm]:
+    """Give the keys that order by a value."""
+    return [OrderTerm(key, is_descending) for key in _plain_keys(value)]
 
 
 def _plain_keys(value: Value) -> list[ColumnElement[Any]]:
@@ -132,15 +186,8 @@ def _plain_keys(value: Value) -> list[ColumnElement[Any]]:
         return [value.sql, value.last]
     if value.sort is not Sort.JSON:
         return [value.sql]
-    kind = func.coalesce(json_type(value.sql), "null")
+    kind = func.coalesce(json_type(value.sql), "null", type_=Text)
     rank = case({"null": 0, "boolean": 1, "number": 2, "string": 3}, value=kind, else_=4)
     truth = cast(cast(as_sort(value, Sort.BOOLEAN).sql, Integer), Numeric)
     number = case((kind == "boolean", truth), (kind == "number", as_sort(value, Sort.NUMBER).sql))
     return [rank, number, bare_text(value.sql)]
-
-
-def _directed(key: ColumnElement[Any], *, is_descending: bool) -> ColumnElement[Any]:
-    directed = key.desc() if is_descending else key.asc()
-    if getattr(key, "nullable", True) is False or isinstance(key.type, BigInteger):
-        return directed  # never null; without a word on nulls the index can give the order
-    return directed.nulls_last() if is_descending else directed.nulls_first()

@@ -7,17 +7,19 @@ Everything is text concatenation: Postgres' `concat` leaves nulls out, and `||` 
 so a property without a value disappears with its name, without any CASE.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, and_, case, cast, func, literal, literal_column
+from sqlalchemy import ColumnElement, Text, case, cast, func, literal, literal_column
 from sqlalchemy.dialects.postgresql import JSONB
 
+from sensorthings.access.sight import Sight
 from sensorthings.errors import QueryTypeError
-from sensorthings.model.entities import EntityType, Kind, Property
+from sensorthings.model.entities import EntityType, Kind, Property, target_of
 from sensorthings.odata.nodes import Options
-from sensorthings.queries.values import Columns, bare_text
+from sensorthings.queries.values import Columns, bare_text, json_value
+from sensorthings.spatial.resolution import NOTHING_SPATIAL, Resolved
 
 Sql = ColumnElement[Any]
 
@@ -30,11 +32,16 @@ class ReadContext:
         root: Address of the service and version, as in `http://host/v1.1`.
         page_size: Entities on a page when `$top` is not given.
         max_page_size: Most entities on a page.
+        sight: What may be seen.
+        spatial: What stands for the spatial calls in the options; not part of any key, because a statement
+            with such calls is not kept.
     """
 
     root: str
     page_size: int
     max_page_size: int
+    sight: Sight
+    spatial: Resolved = field(default=NOTHING_SPATIAL, compare=False)
 
     @property
     def root_sql(self) -> Sql:
@@ -77,27 +84,25 @@ def _area_text(west: Sql, south: Sql, east: Sql, north: Sql) -> ColumnElement[st
     polygon = func.jsonb_build_object(
         fixed("type"), fixed("Polygon"), fixed("coordinates"), func.jsonb_build_array(ring)
     )
-    point = func.jsonb_build_object(
-        fixed("type"), fixed("Point"), fixed("coordinates"), position(west, south)
-    )
-    shape = case((west.is_(None), None), (and_(west == east, south == north), point), else_=polygon)
-    return cast(shape, Text)
+    # A polygon also around a single place: that is the type that the standard gives, and clients read.
+    return cast(case((west.is_(None), None), else_=polygon), Text)
 
 
 def property_json(described: Property, columns: Columns) -> ColumnElement[str]:
     """Show a property's value as JSON text; SQL NULL when it has none."""
     sql: list[Any] = [columns[name] for name in described.columns]
-    if described.kind is Kind.TEXT:
-        return cast(func.to_json(sql[0]), Text)
-    if described.kind is Kind.INSTANT:
-        return instant_text(sql[0])
-    if described.kind is Kind.PERIOD:
-        return _period_text(*sql)
-    if described.kind is Kind.MOMENT:
-        return case((sql[0] == sql[1], instant_text(sql[0])), else_=_period_text(*sql))
-    if described.kind is Kind.AREA:
-        return _area_text(*sql)
-    return cast(sql[0], Text)
+    show = _SHOWN.get(described.kind)
+    return cast(sql[0], Text) if show is None else show(*sql)
+
+
+_SHOWN: dict[Kind, Callable[..., ColumnElement[str]]] = {
+    Kind.TEXT: lambda text: cast(func.to_json(text), Text),
+    Kind.INSTANT: instant_text,
+    Kind.PERIOD: _period_text,
+    Kind.MOMENT: lambda start, end: case((start == end, instant_text(start)), else_=_period_text(start, end)),
+    Kind.AREA: _area_text,
+    Kind.RESULT: lambda value, number: func.coalesce(cast(value, Text), cast(number, Text), type_=Text),
+}
 
 
 def property_bare(described: Property, columns: Columns) -> ColumnElement[str]:
@@ -108,7 +113,7 @@ def property_bare(described: Property, columns: Columns) -> ColumnElement[str]:
         return func.btrim(property_json(described, columns), '"', type_=Text)
     if described.kind is Kind.AREA:
         return property_json(described, columns)
-    return bare_text(columns[described.columns[0]])
+    return bare_text(json_value(described, columns))
 
 
 def joined(*parts: Sql) -> ColumnElement[str]:
@@ -173,9 +178,14 @@ def _chosen(
         if relation.name in expanded:
             yield expanded[relation.name]
         elif is_chosen(relation.name):
-            yield fixed(f',"{relation.name}@iot.navigationLink":"')
-            yield from self_link(entity, columns, context)
-            yield fixed(f'/{relation.name}"')
+            link = [fixed(f',"{relation.name}@iot.navigationLink":"'), *self_link(entity, columns, context)]
+            link.append(fixed(f'/{relation.name}"'))
+            target = target_of(relation)
+            if relation.own_column is not None and target.is_multi is not None:
+                # An Observation has one of the two; the other leads nowhere.
+                yield case((columns["is_multi"].is_(target.is_multi), joined(*link)))
+            else:
+                yield from link
 
 
 def reference_json(entity: EntityType, columns: Columns, context: ReadContext) -> ColumnElement[str]:

@@ -5,9 +5,8 @@ it into an EXISTS. What does not: which rows are paged and how they are shown (`
 """
 
 from collections.abc import Iterator
-from typing import Any
 
-from sqlalchemy import ColumnElement, and_, not_, or_
+from sqlalchemy import ColumnElement, Numeric, and_, cast, not_, or_, true
 
 from sensorthings.odata.nodes import (
     Call,
@@ -21,10 +20,13 @@ from sensorthings.odata.nodes import (
     OrderKey,
     Path,
     PeriodLiteral,
+    Quantified,
 )
 from sensorthings.queries import comparisons, functions
+from sensorthings.queries.comparisons import OrderTerm
 from sensorthings.queries.scope import Scope
 from sensorthings.queries.values import Sort, Value, constant
+from sensorthings.spatial.calls import SPATIAL_FUNCTIONS, Result
 
 
 def compile_condition(node: Node, scope: Scope) -> ColumnElement[bool]:
@@ -39,6 +41,8 @@ def compile_condition(node: Node, scope: Scope) -> ColumnElement[bool]:
         return and_(*parts) if node.operator == "and" else or_(*parts)
     if isinstance(node, Negation):
         return not_(compile_condition(node.operand, scope))
+    if isinstance(node, Quantified):
+        return _compile_quantified(node, scope)
     for steps in _paths(node):
         prefix = scope.first_to_many(steps)
         if prefix is not None:
@@ -47,17 +51,30 @@ def compile_condition(node: Node, scope: Scope) -> ColumnElement[bool]:
     return comparisons.condition(_value(node, scope))
 
 
-def compile_order(keys: tuple[OrderKey, ...], scope: Scope) -> list[ColumnElement[Any]]:
+def _compile_quantified(node: Quantified, scope: Scope) -> ColumnElement[bool]:
+    inner = scope.open_set(node.steps)
+    with scope.naming(node.variable, inner):
+        condition = compile_condition(node.condition, scope)
+    if node.quantifier == "any":
+        return inner.exists(condition)
+    return not_(inner.exists(condition.is_not(true())))
+
+
+def compile_order(keys: tuple[OrderKey, ...], scope: Scope) -> list[OrderTerm]:
     """Compile `$orderby`; the id is the last key, always, so that paging is stable.
+
+    A set whose relation has an order of its own comes in that order.
 
     Raises:
         QueryTypeError: A name is unknown, or a path leads to many.
     """
-    compiled: list[ColumnElement[Any]] = []
+    compiled: list[OrderTerm] = []
     for key in keys:
         value = _value(key.expression, scope)
-        compiled += comparisons.order_keys(value, is_descending=key.is_descending)
-    return [*compiled, scope.source.c.id.asc()]
+        compiled += comparisons.order_terms(value, is_descending=key.is_descending)
+    if scope.place is not None:
+        compiled.append(OrderTerm(scope.place, is_descending=False))
+    return [*compiled, OrderTerm(scope.source.c.id, is_descending=False)]
 
 
 def _paths(node: Node) -> Iterator[tuple[str, ...]]:
@@ -82,11 +99,26 @@ def _value(node: Node, scope: Scope) -> Value:
     if isinstance(node, Operation):
         return _operation(node, scope)
     if isinstance(node, Call):
-        return functions.call(node.name, [_value(argument, scope) for argument in node.arguments])
+        return _call(node, scope)
     if isinstance(node, Membership):
         candidates = [_value(part, scope) for part in node.values]
         return Value(Sort.BOOLEAN, comparisons.member(_value(node.operand, scope), candidates))
     return Value(Sort.BOOLEAN, compile_condition(node, scope))
+
+
+def _call(node: Call, scope: Scope) -> Value:
+    if node.name in SPATIAL_FUNCTIONS:
+        return _spatial(node, scope)
+    return functions.call(node.name, [_value(argument, scope) for argument in node.arguments])
+
+
+def _spatial(node: Call, scope: Scope) -> Value:
+    outermost = scope.root()
+    term = outermost.spatial.term(outermost.entity, node)
+    sql = term.sql(scope.columns(term.prefix))
+    if term.result is Result.NUMBER:
+        return Value(Sort.NUMBER, cast(sql, Numeric))
+    return Value(Sort.BOOLEAN if term.result is Result.BOOLEAN else Sort.TEXT, sql)
 
 
 def _operation(node: Operation, scope: Scope) -> Value:

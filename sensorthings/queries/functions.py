@@ -1,7 +1,7 @@
 """The functions and the arithmetic of the query language.
 
 What lives here: one entry for each function, with the sorts of its arguments. What does not: spatial
-functions, which are known by name and answered with 501 until they are served.
+functions (`sensorthings.spatial`).
 
 Source: OGC 18-088, table 23 (built-in query functions).
 """
@@ -30,21 +30,9 @@ from sqlalchemy import (
 from sqlalchemy import DateTime as SqlDateTime
 from sqlalchemy.sql.elements import Grouping
 
-from sensorthings.errors import QueryTypeError, UnsupportedError
+from sensorthings.errors import QueryTypeError
 from sensorthings.queries.values import TEXT_C, Sort, Value, as_sort
 
-_SPATIAL = (
-    "equals",
-    "disjoint",
-    "touches",
-    "within",
-    "overlaps",
-    "crosses",
-    "intersects",
-    "contains",
-    "relate",
-)
-_UNSERVED = frozenset({f"st_{name}" for name in _SPATIAL} | {"geo.distance", "geo.length", "geo.intersects"})
 _INSTANT = SqlDateTime(timezone=True)
 _FIRST = datetime(1, 1, 1, tzinfo=UTC)
 _LAST = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
@@ -65,10 +53,7 @@ def call(name: str, arguments: list[Value]) -> Value:
 
     Raises:
         QueryTypeError: The function is unknown, or its arguments do not fit.
-        UnsupportedError: A spatial function.
     """
-    if name in _UNSERVED:
-        raise UnsupportedError(f"The function {name} is not served yet.")
     function = _FUNCTIONS.get(name)
     if function is None:
         known = ", ".join(sorted(_FUNCTIONS))

@@ -1,18 +1,30 @@
 """Sets of entities as SQL: filtered, ordered, paged, expanded to any depth, all inside one statement.
 
 What lives here: pages of a set, to-one and to-many expands as correlated sub-selects, counts, next links.
-What does not: which address was asked for (`queries.statements`).
+What does not: which address was asked for (`queries.statements`), where a page begins (`queries.paging`).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Integer, Select, Text, case, func, literal, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Select,
+    Text,
+    bindparam,
+    case,
+    func,
+    literal,
+    select,
+)
 
 from sensorthings.errors import QueryTypeError
 from sensorthings.model.entities import EntityType, Relation, target_of
 from sensorthings.odata.nodes import Options
-from sensorthings.odata.writer import write_query
+from sensorthings.odata.writer import write_further
+from sensorthings.queries.comparisons import OrderTerm
 from sensorthings.queries.entity_json import (
     ReadContext,
     Sql,
@@ -24,10 +36,13 @@ from sensorthings.queries.entity_json import (
     self_link,
 )
 from sensorthings.queries.expressions import compile_condition, compile_order
+from sensorthings.queries.paging import after_token, token_text
 from sensorthings.queries.scope import Scope
 from sensorthings.queries.values import Columns
 
 _ONLY_SELECT = frozenset({"$select", "$expand"})
+FURTHER = "further"
+"""Bind name of the query part of the next link of the set that was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +54,7 @@ class SetRequest:
         options: Query options.
         origin: Relation that leads to it, and the columns it starts from; None for all entities of the type.
         address: Parts of its address, for the next link.
+        further: Query part of the next link, up to the place where the next page begins.
         is_reference: Whether only addresses are shown (`$ref`).
     """
 
@@ -46,6 +62,7 @@ class SetRequest:
     options: Options
     origin: tuple[Relation, Columns] | None
     address: list[Sql]
+    further: Sql
     is_reference: bool = False
 
 
@@ -92,6 +109,11 @@ def set_text(request: SetRequest, context: ReadContext) -> Select[str]:
     return select(joined(*pieces)).select_from(parts.page)
 
 
+def further_bound() -> Sql:
+    """Give the parameter for the query part of the next link of the set that was asked for."""
+    return bindparam(FURTHER, "", type_=Text)
+
+
 def _expand(entity: EntityType, name: str, options: Options, columns: Columns, context: ReadContext) -> Sql:
     relation = entity.find_relation(name)
     if relation is None:
@@ -103,7 +125,7 @@ def _expand(entity: EntityType, name: str, options: Options, columns: Columns, c
     if not options.given <= _ONLY_SELECT:
         wrong = ", ".join(sorted(options.given - _ONLY_SELECT))
         raise QueryTypeError(f"$expand: {name} is one entity; {wrong} fits sets only.")
-    far = target.table.alias()
+    far = context.sight.source(target)
     shown = select(entity_text(target, far.c, options, context))
     one = shown.where(far.c.id == columns[str(relation.own_column)]).correlate_except(far)
     return fixed(f',"{name}":').concat(one.scalar_subquery())
@@ -113,7 +135,8 @@ def _expand_many(
     entity: EntityType, relation: Relation, options: Options, columns: Columns, context: ReadContext
 ) -> Sql:
     address = [*self_link(entity, columns, context), fixed(f"/{relation.name}")]
-    request = SetRequest(target_of(relation), options, (relation, columns), address)
+    further = literal(json_inside(write_further(options)), Text)
+    request = SetRequest(target_of(relation), options, (relation, columns), address, further)
     parts = _parts(request, context)
     pieces: list[Sql] = []
     if parts.count is not None:
@@ -128,8 +151,9 @@ def _expand_many(
     return shown.correlate_except(parts.page).scalar_subquery()
 
 
-def _scope(request: SetRequest) -> tuple[Scope, list[ColumnElement[bool]]]:
-    scope = Scope(request.entity)
+def set_scope(request: SetRequest, context: ReadContext) -> tuple[Scope, list[ColumnElement[bool]]]:
+    """Give the scope of a set and the conditions that its members meet."""
+    scope = Scope(request.entity, context.sight, spatial=context.spatial)
     if request.origin is not None:
         scope.attach(*request.origin)
     conditions = list(scope.ties)
@@ -138,21 +162,30 @@ def _scope(request: SetRequest) -> tuple[Scope, list[ColumnElement[bool]]]:
     return scope, conditions
 
 
-def _parts(request: SetRequest, context: ReadContext) -> _Parts:
+def _rows(request: SetRequest, context: ReadContext, size: int) -> tuple[Any, list[OrderTerm]]:
+    """Give the rows of a page and one more, with the values of their order keys."""
     options = request.options
-    size = context.page_size if options.top is None else min(options.top, context.max_page_size)
-    scope, conditions = _scope(request)
-    order = compile_order(options.order, scope)
+    scope, conditions = set_scope(request, context)
+    terms = compile_order(options.order, scope)
+    if options.token is not None:
+        conditions.append(after_token(terms, options.token))
+    keys = [term.sql.label(f"key__{place}") for place, term in enumerate(terms)]
     rows = (
-        select(scope.source)
+        select(scope.source, *keys)
         .select_from(scope.clause)
         .where(*conditions)
-        .order_by(*order)
+        .order_by(*(term.directed() for term in terms))
         .limit(literal(size + 1 if size else 0, BigInteger))
     )
     if options.skip:
         rows = rows.offset(literal(options.skip, BigInteger))
-    inner = rows.correlate_except(*scope.own()).subquery()
+    return rows.correlate_except(*scope.own()).subquery(), terms
+
+
+def _parts(request: SetRequest, context: ReadContext) -> _Parts:
+    options = request.options
+    size = context.page_size if options.top is None else min(options.top, context.max_page_size)
+    inner, terms = _rows(request, context, size)
     # Numbered above the ordered rows, so that the row beyond the page is seen but never shown.
     place = func.row_number(type_=Integer).over().label("place__")
     page = select(inner, place).subquery()
@@ -162,16 +195,16 @@ def _parts(request: SetRequest, context: ReadContext) -> _Parts:
         shown = entity_text(request.entity, page.c, options, context)
     last = literal(size, Integer)
     members = func.string_agg(case((page.c.place__ <= last, shown)), fixed(","), type_=Text)
-    further = write_query(replace(options, skip=options.skip + size))
-    next_link = case(
-        (func.count() > last, joined(*request.address, fixed("?"), literal(json_inside(further), Text)))
-    )
-    # The address may hold columns of the outer row; an aggregate keeps them out of a GROUP BY.
-    count = _count(request) if options.is_counted else None
+    token = token_text([page.c[f"key__{number}"] for number in range(len(terms))])
+    # Aggregates, because the address may hold columns of the outer row, which a GROUP BY would need.
+    last_token = func.max(case((page.c.place__ == last, token)), type_=Text)
+    link = joined(*request.address, fixed("?"), request.further, fixed("$skiptoken="), last_token)
+    next_link = case((func.count() > last, link))
+    count = _count(request, context) if options.is_counted else None
     return _Parts(members, next_link, count, page)
 
 
-def _count(request: SetRequest) -> Sql:
-    scope, conditions = _scope(request)
+def _count(request: SetRequest, context: ReadContext) -> Sql:
+    scope, conditions = set_scope(request, context)
     counted = select(func.count()).select_from(scope.clause).where(*conditions)
     return counted.correlate_except(*scope.own()).scalar_subquery()

@@ -4,8 +4,6 @@ What lives here: the chain of entities in the path, each checked against its par
 shown at its end. What does not: reading the URL (`sensorthings.http.paths`).
 """
 
-from dataclasses import dataclass
-from enum import Enum, auto
 from typing import Any
 from urllib.parse import quote
 
@@ -23,8 +21,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from sensorthings.access.sight import Sight
 from sensorthings.errors import RequestError
-from sensorthings.model.entities import EntityType, Kind, Property, Relation
+from sensorthings.model.entities import Kind
 from sensorthings.odata.nodes import Options
 from sensorthings.queries.entity_json import (
     ReadContext,
@@ -35,70 +34,12 @@ from sensorthings.queries.entity_json import (
     reference_json,
     self_link,
 )
-from sensorthings.queries.pages import SetRequest, entity_text, set_text
-from sensorthings.queries.scope import tie
-from sensorthings.queries.values import Columns, bare_text
+from sensorthings.queries.pages import SetRequest, entity_text, further_bound, set_text
+from sensorthings.queries.resources import Resource, Shape, Step
+from sensorthings.queries.scope import parts_of, tie
+from sensorthings.queries.values import Columns, bare_text, json_value
 
-_JSON_KINDS = (Kind.ANY, Kind.OBJECT, Kind.RESULT, Kind.UNIT)
-
-
-class Shape(Enum):
-    """What is shown at the end of a path."""
-
-    ENTITY = auto()
-    SET = auto()
-    PROPERTY = auto()
-    VALUE = auto()
-    """A property's bare value (`$value`)."""
-    REFERENCE = auto()
-    """Addresses only (`$ref`)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step of a path.
-
-    Attributes:
-        entity: Type at this step.
-        relation: Relation that led here; None for the first step.
-        identifier: Id in parentheses; None for a set, or for a to-one relation.
-    """
-
-    entity: EntityType
-    relation: Relation | None
-    identifier: int | None
-
-    @property
-    def is_set(self) -> bool:
-        """Whether the step stands for a whole set."""
-        return self.identifier is None and (self.relation is None or self.relation.is_to_many)
-
-
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """An address, understood.
-
-    Attributes:
-        steps: Entities along the path; only the last one may be a set.
-        shape: What is shown.
-        members: Property and keys inside its JSON value, for PROPERTY and VALUE.
-        text: The path as it was written, for links.
-    """
-
-    steps: tuple[Step, ...]
-    shape: Shape
-    members: tuple[str, ...]
-    text: str
-
-    @property
-    def entity(self) -> EntityType:
-        """Type at the end of the path."""
-        return self.steps[-1].entity
-
-    @property
-    def described(self) -> Property | None:
-        """The property asked for; None for the id."""
-        return self.entity.find_property(self.members[0]) if self.members else None
+_JSON_KINDS = (Kind.ANY, Kind.OBJECT, Kind.RESULT, Kind.UNIT, Kind.UNITS, Kind.TYPES)
 
 
 def read_statement(resource: Resource, options: Options, context: ReadContext) -> Select[Any]:
@@ -121,7 +62,7 @@ def read_statement(resource: Resource, options: Options, context: ReadContext) -
             f"{wrong} does not fit this address.",
             "It fits addresses of sets." if resource.shape is Shape.ENTITY else "Leave it out.",
         )
-    clause, columns, conditions = _chain(resource.steps)
+    clause, columns, conditions = _chain(resource.steps, context.sight)
     shown = _shown(resource, columns, options, context)
     return select(*shown).select_from(clause).where(*conditions)
 
@@ -139,9 +80,9 @@ def _address(resource: Resource) -> str:
     return f"/{quote(resource.text, safe='/()$')}"
 
 
-def locate_statement(steps: tuple[Step, ...]) -> Select[int]:
+def locate_statement(steps: tuple[Step, ...], sight: Sight) -> Select[int]:
     """Give the statement that finds the id of the entity at the end of a path."""
-    clause, columns, conditions = _chain(steps)
+    clause, columns, conditions = _chain(steps, sight)
     return select(columns["id"]).select_from(clause).where(*conditions)
 
 
@@ -152,34 +93,23 @@ def _set_statement(resource: Resource, options: Options, context: ReadContext) -
         bindparam(_ADDRESS, _address(resource), type_=Text),
     ]
     is_reference = resource.shape is Shape.REFERENCE
+    further = further_bound()
     if last.relation is None:
-        return set_text(SetRequest(last.entity, options, None, address, is_reference), context)
-    clause, columns, conditions = _chain(resource.steps[:-1])
-    request = SetRequest(last.entity, options, (last.relation, columns), address, is_reference)
-    shown = set_text(request, context).correlate(*_tables(clause)).scalar_subquery()
+        return set_text(SetRequest(last.entity, options, None, address, further, is_reference), context)
+    clause, columns, conditions = _chain(resource.steps[:-1], context.sight)
+    request = SetRequest(last.entity, options, (last.relation, columns), address, further, is_reference)
+    shown = set_text(request, context).correlate(*parts_of(clause)).scalar_subquery()
     return select(shown).select_from(clause).where(*conditions)
 
 
-def _tables(clause: FromClause) -> list[FromClause]:
-    found: list[FromClause] = []
-    pending: list[Any] = [clause]
-    while pending:
-        part = pending.pop()
-        if hasattr(part, "left") and hasattr(part, "right"):
-            pending += [part.left, part.right]
-        else:
-            found.append(part)
-    return found
-
-
-def _chain(steps: tuple[Step, ...]) -> tuple[FromClause, Columns, list[ColumnElement[bool]]]:
-    first = steps[0].entity.table.alias()
+def _chain(steps: tuple[Step, ...], sight: Sight) -> tuple[FromClause, Columns, list[ColumnElement[bool]]]:
+    first = sight.source(steps[0].entity)
     clause: FromClause = first
     columns: Columns = first.c
     conditions: list[ColumnElement[bool]] = []
     for place, step in enumerate(steps):
         if step.relation is not None:
-            table = step.entity.table.alias()
+            table = sight.source(step.entity)
             side, condition = tie(step.relation, columns, table)
             clause, columns = clause.join(side, condition), table.c
         if step.identifier is not None:
@@ -201,7 +131,7 @@ def _shown(
     if described.kind not in _JSON_KINDS:
         bare = property_bare(described, columns)
         return _named(resource, bare, property_json(described, columns), is_bare=is_bare)
-    return _json_shown(resource, columns[described.columns[0]], is_bare=is_bare)
+    return _json_shown(resource, json_value(described, columns), is_bare=is_bare)
 
 
 def _id_or_link(

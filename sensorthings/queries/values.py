@@ -22,8 +22,10 @@ from sqlalchemy import (
     Text,
     Time,
     and_,
+    bindparam,
     case,
     cast,
+    collate,
     func,
     literal,
     literal_column,
@@ -72,12 +74,16 @@ class Value:
         sql: The expression; for an interval its start.
         end: For an interval its end.
         constant: The constant it was made of, when it was.
+        number: For a result, the column that holds it as a double when it is a number.
+        slot: Number of the place in the query that the constant came from, when it may change.
     """
 
     sort: Sort
     sql: ColumnElement[Any]
     end: ColumnElement[Any] | None = None
     constant: object = None
+    number: ColumnElement[Any] | None = None
+    slot: int | None = None
 
     @property
     def last(self) -> ColumnElement[Any]:
@@ -95,18 +101,30 @@ def constant(node: Literal | PeriodLiteral | GeographyLiteral) -> Value:
         return Value(Sort.PERIOD, literal(node.start, _INSTANT), literal(node.end, _INSTANT), node)
     if isinstance(node, GeographyLiteral):
         raise UnsupportedError("Geometries in queries are not served yet.")
-    return _plain(node.value)
+    return _plain(node.value, node.slot)
 
 
-def _plain(value: object) -> Value:
+def _plain(value: object, slot: int | None) -> Value:
     if value is None:
         return Value(Sort.NULL, null())
     for type_, sort, sql_type in _CONSTANTS:
         if isinstance(value, type_):
             if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= _INT64:
                 return Value(sort, literal(Decimal(value), Numeric), constant=value)
-            return Value(sort, literal(value, sql_type), constant=value)
+            return Value(sort, _bound(value, sql_type, slot, sort), constant=value, slot=slot)
     raise QueryTypeError(f"{value!r} cannot be used here")
+
+
+def _bound(value: object, sql_type: Any, slot: int | None, sort: Sort) -> ColumnElement[Any]:  # noqa: ANN401
+    """Bind a constant; by the name of its slot where another request may put another value there."""
+    if slot is None:
+        return literal(value, sql_type)
+    return bindparam(slot_name(slot, sort), value, type_=sql_type)
+
+
+def slot_name(slot: int, sort: Sort) -> str:
+    """Name the parameter of a constant that may change, as it is taken there."""
+    return f"slot_{slot}_{sort.name}"
 
 
 _CONSTANTS: tuple[tuple[type, Sort, Any], ...] = (
@@ -136,9 +154,19 @@ def property_value(described: Property, columns: Columns) -> Value:
     """
     if described.kind is Kind.AREA:
         raise UnsupportedError(f"{described.name} cannot be compared or ordered by yet.")
+    if described.kind is Kind.RESULT:
+        return Value(Sort.JSON, json_value(described, columns), number=columns[described.columns[1]])
     sort = _SORT_OF_KIND.get(described.kind, Sort.JSON)
     end = columns[described.columns[1]] if sort is Sort.PERIOD else None
     return Value(sort, columns[described.columns[0]], end)
+
+
+def json_value(described: Property, columns: Columns) -> ColumnElement[Any]:
+    """Take a property that is stored as JSON; a result is JSON or a double."""
+    first = columns[described.columns[0]]
+    if described.kind is not Kind.RESULT:
+        return first
+    return func.coalesce(first, func.to_jsonb(columns[described.columns[1]], type_=JSONB), type_=JSONB)
 
 
 def json_member(value: Value, keys: tuple[str, ...]) -> Value:
@@ -154,7 +182,7 @@ def json_type(sql: ColumnElement[Any]) -> ColumnElement[str]:
 
 def bare_text(sql: ColumnElement[Any]) -> ColumnElement[str]:
     """Give a JSON value as text, strings without quotes."""
-    return sql.op("#>>", return_type=TEXT_C)(literal_column("'{}'"))
+    return collate(sql.op("#>>", return_type=Text())(literal_column("'{}'")), "C")
 
 
 def as_sort(value: Value, sort: Sort) -> Value:
@@ -180,9 +208,12 @@ def _as_time(value: Value, sort: Sort) -> Value:
         return Value(Sort.PERIOD, value.sql, value.sql)
     if isinstance(found, str):
         try:
-            if sort is Sort.PERIOD:
+            if sort is Sort.PERIOD and ("/" in found or value.slot is None):
                 return constant(PeriodLiteral(*parse_period(found)))
-            return constant(Literal(parse_instant(found)))
+            if sort is Sort.PERIOD:
+                instant = constant(Literal(parse_instant(found), value.slot))
+                return Value(Sort.PERIOD, instant.sql, instant.sql)
+            return constant(Literal(parse_instant(found), value.slot))
         except ValueError as error:
             raise QueryTypeError(f"{found!r} is no time: {error}.") from None
     if isinstance(found, date):

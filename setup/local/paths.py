@@ -72,6 +72,15 @@ class Home:
         return self.folder / "secrets" / "platform_secret_key"
 
     @property
+    def sensorthings_token_file(self) -> Path:
+        """The admin token of the SensorThings service, readable by its owner only."""
+        return self.folder / "secrets" / "sensorthings_admin_token"
+
+    def client_token_file(self, principal: str) -> Path:
+        """Return the file of a client app's SensorThings token; the principal is `<system>.<client>`."""
+        return self.folder / "secrets" / "tokens" / principal
+
+    @property
     def kafka(self) -> Path:
         """Data and settings of the broker."""
         return self.folder / "kafka"
@@ -85,6 +94,11 @@ class Home:
     def runner(self) -> Path:
         """Desired and observed state of the stream apps."""
         return self.folder / "runner"
+
+    @property
+    def recorder_progress_file(self) -> Path:
+        """How far the recorder is."""
+        return self.folder / "recorder-progress.json"
 
     @property
     def logs(self) -> Path:
@@ -101,7 +115,8 @@ class Home:
         The home itself may be passed through: started by root, PostgreSQL runs as another user inside it.
         """
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o711)
-        for folder in (self.logs, self.runner, self.kafka, self.secret_key_file.parent):
+        secrets = self.secret_key_file.parent
+        for folder in (self.logs, self.runner, self.kafka, secrets, secrets / "tokens"):
             folder.mkdir(exist_ok=True, mode=0o700)
 
 

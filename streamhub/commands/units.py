@@ -68,9 +68,10 @@ def registered(described: StreamAppSpecification, sensorthings_url: str | None) 
         return described
     # The HTTP client takes its time to import.
     from client.metadata.server import SensorThingsServer  # noqa: PLC0415
+    from client.metadata.token import token_from_environment  # noqa: PLC0415
     from streamhub.outputs import read_units, register_outputs, source_things_of  # noqa: PLC0415
 
-    server = SensorThingsServer(sensorthings_url)
+    server = SensorThingsServer(sensorthings_url, token=token_from_environment())
     try:
         units = read_units(server, described.systems)
         check_units(compiled.tree, compiled.text, units)

@@ -15,12 +15,12 @@ from streamhub.engine.records import (
     KEPT_HEADERS,
     Headers,
     Record,
+    Sender,
     added_headers,
     origin_header,
     when_there_is_room,
 )
 from streamhub.engine.settings import RECORD_OVERHEAD_BYTES
-from streamhub.specification import StreamAppSpecification
 
 CODE_HEADERS_NOT_TEXT: Final = "record.headers_not_text"
 _LONGEST_DETAIL: Final = 500
@@ -36,9 +36,7 @@ class DeadLetters:
     whole record is.
     """
 
-    def __init__(
-        self, producer: Producer, specification: StreamAppSpecification, max_dead_letter_bytes: int
-    ) -> None:
+    def __init__(self, producer: Producer, specification: Sender, max_dead_letter_bytes: int) -> None:
         """Prepare for one app.
 
         Args:

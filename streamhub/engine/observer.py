@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined] # the package lists no exports
@@ -25,7 +25,6 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from streamhub.engine.counters import RecordCounts
-from streamhub.engine.lane import BatchLane
 from streamhub.engine.progress import AppProgress, write_atomically
 from streamhub.engine.work import Partition
 
@@ -37,12 +36,40 @@ _RATE_WINDOW_S: Final = 5.0
 _STALE_END_S: Final = 10.0
 
 
+class Observed(Protocol):
+    """What is read of a lane, or of whatever else works on records; see `streamhub.engine.lane.BatchLane`."""
+
+    @property
+    def committed(self) -> RecordCounts:
+        """What was done for good."""
+
+    @property
+    def positions(self) -> Mapping[Partition, int]:
+        """Next offset to read, by partition."""
+
+    @property
+    def is_assigned(self) -> bool:
+        """Whether the group has said what is read."""
+
+    @property
+    def newest_ms(self) -> int:
+        """When the record read last was written to its topic [ms since 1970]; 0 before the first."""
+
+    @property
+    def turned_at(self) -> float:
+        """When the loop last turned, by a monotonic clock [s]."""
+
+    @property
+    def trouble(self) -> str | None:
+        """Why it waits; None when it does not."""
+
+
 class LaneObserver:
     """Makes an `AppProgress` of a lane, once per `observe`; never blocks on Kafka."""
 
     def __init__(
         self,
-        lane: BatchLane,
+        lane: Observed,
         admin: AdminClient,
         progress_file: Path | None = None,
         *,

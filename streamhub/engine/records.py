@@ -23,7 +23,6 @@ from client.messaging.records import (
     HEADER_ORIGIN,
     HEADER_TRACEPARENT,
 )
-from streamhub.specification import StreamAppSpecification
 
 KEPT_HEADERS: Final = frozenset({HEADER_ID, HEADER_TRACEPARENT})
 _FULL_QUEUE_WAIT_S: Final = 0.05
@@ -53,7 +52,19 @@ class Record(Protocol):
         """Offset in the partition."""
 
 
-def added_headers(specification: StreamAppSpecification) -> Headers:
+class Sender(Protocol):
+    """Who sends: a stream app's specification, or whatever else writes records on."""
+
+    @property
+    def app_id(self) -> str:
+        """Name of it."""
+
+    @property
+    def contract(self) -> str | None:
+        """Contract that permits the flow; None inside one company."""
+
+
+def added_headers(specification: Sender) -> Headers:
     """Headers that every record of an app gets, besides `dt-origin`: the app and, if any, the contract."""
     added: Headers = [(HEADER_APP, specification.app_id.encode())]
     if specification.contract is not None:

@@ -52,7 +52,7 @@ def _wait_until_introduced(process: subprocess.Popen[bytes], log: Path) -> Demo:
         kafka = re.search(r"Kafka\s+(\S+:\d+)", said)
         things = re.search(r"SensorThings\s+(http\S+)/v1.1", said)
         if "The stack runs" in said and platform and kafka and things and "crossed from one company" in said:
-            return Demo(platform[1], kafka[1], things[1])
+            return Demo(platform[1], kafka[1], things[1], log.parent / "home")
         time.sleep(0.2)
     pytest.fail(f"the demo did not come up:\n{log.read_text(encoding='utf-8', errors='replace')}")
 

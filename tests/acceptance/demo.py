@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from confluent_kafka import Consumer, TopicPartition
 
@@ -13,6 +14,7 @@ class Demo:
     platform: str
     kafka: str
     sensorthings: str
+    home: Path
 
 
 def wait_for(holds: Callable[[], bool], timeout_s: float = 40.0) -> None:

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from client.digital_twin_client import DigitalTwinClient
+from setup.local.paths import Home
 from tests.acceptance.demo import Demo, read, wait_for
 
 CAR1 = "cz.icecars.iot4cps-wp5-CarFleet.Car1"
@@ -68,8 +69,13 @@ def instances(folder: Path) -> Path:
 def test_power_of_an_engine_is_computed_by_an_app_made_in_the_form_and_units_are_checked(
     page: Page, demo: Demo, tmp_path: Path
 ) -> None:
+    token = Home(demo.home).client_token_file(f"{CAR1}.car_1").read_text(encoding="utf-8")
     engine = DigitalTwinClient(
-        "engine", CAR1, gost_servers=demo.sensorthings, kafka_bootstrap_servers=demo.kafka
+        "engine",
+        CAR1,
+        gost_servers=demo.sensorthings,
+        kafka_bootstrap_servers=demo.kafka,
+        sensorthings_token=token,
     )
     engine.register(instances(tmp_path))
 

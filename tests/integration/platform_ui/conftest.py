@@ -56,6 +56,8 @@ async def site(
 ) -> AsyncIterator[FastAPI]:
     app = create_app(settings, topics=topics, runner=runner, metadata=metadata)
     yield app
+    if app.state.access is not None:
+        app.state.access.close()
     await app.state.units.close()
     await app.state.engine.dispose()
 

@@ -89,3 +89,8 @@ def thing(name: str = "Station", **more: Json) -> dict[str, Json]:
         "Locations": [location()],
         "Datastreams": [datastream()],
     } | more
+
+
+def area_around(longitude: float, latitude: float) -> Json:
+    """The observedArea of Observations at one place: a polygon, as everywhere."""
+    return {"type": "Polygon", "coordinates": [[[longitude, latitude]] * 5]}

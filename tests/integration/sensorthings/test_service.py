@@ -1,6 +1,7 @@
 """The service as a whole: health, metrics, migrations, start without settings."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -52,7 +53,10 @@ def test_migrations_give_exactly_the_tables_described(new_database: Callable[[st
             opts={
                 "include_schemas": True,
                 "include_name": lambda name, kind, _: name == SCHEMA if kind == "schema" else True,
-                "include_object": lambda _, name, *__: name != VERSION_TABLE,
+                # The partitions of Observations are made when they are needed.
+                "include_object": lambda _, name, *__: (
+                    name != VERSION_TABLE and not re.fullmatch(r"observation_(before|after|\d{6})", name)
+                ),
                 "compare_type": True,
             },
         )

@@ -41,7 +41,7 @@ def test_links_and_inline_entities_are_told_apart() -> None:
 
 def test_what_the_server_sets_and_annotations_are_passed_over() -> None:
     body = _datastream(
-        **{"phenomenonTime": "x", "observedArea": 5, "@iot.id": 9, "Thing@iot.navigationLink": "y"}
+        **{"phenomenonTime": "x", "observedArea": 5, "@iot.selfLink": 9, "Thing@iot.navigationLink": "y"}
     )
 
     assert read_body(DATASTREAM, body, Mode.CREATE).values.keys() == {

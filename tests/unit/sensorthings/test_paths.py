@@ -4,7 +4,7 @@ import pytest
 
 from sensorthings.errors import EntityMissingError
 from sensorthings.http.paths import parse_path
-from sensorthings.queries.statements import Shape
+from sensorthings.queries.resources import Shape
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,14 @@ def test_status_of_a_fresh_home_shows_every_service_as_stopped(home: Path) -> No
     code, text = run("status", "-o", "json")
     rows = json.loads(text)
     assert code == 6
-    assert [row["part"] for row in rows] == ["kafka", "postgres", "sensorthings", "runner", "platform"]
+    assert [row["part"] for row in rows] == [
+        "kafka",
+        "postgres",
+        "sensorthings",
+        "recorder",
+        "runner",
+        "platform",
+    ]
     assert {row["state"] for row in rows} == {"stopped"}
 
 

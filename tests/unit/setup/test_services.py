@@ -1,4 +1,5 @@
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from setup.local.paths import Home
 from setup.services import (
     Addresses,
     base_environment,
-    ensure_secret_key,
+    ensure_secrets,
     given_address,
     module_command,
     platform_settings,
@@ -24,6 +25,7 @@ ADDRESSES = Addresses(
     postgres="postgresql://postgres@/postgres?host=%2Frun",
     sensorthings="http://127.0.0.1:8085",
     platform="http://127.0.0.1:1909",
+    sensorthings_token_file="/secrets/admin",
 )
 
 
@@ -45,9 +47,15 @@ def test_services_are_told_where_the_others_are(tmp_path: Path) -> None:
     assert environment["DTWIN_KAFKA__BOOTSTRAP_SERVERS"] == "127.0.0.1:9099"
     assert environment["DTWIN_SENSORTHINGS__URL"] == "http://127.0.0.1:8085"
     assert environment["DTWIN_RUNNER__DIRECTORY"] == str(tmp_path / "runner")
-    assert sensorthings_settings(ADDRESSES)["DTWIN_SENSORTHINGS__PORT"] == "8085"
+    own = sensorthings_settings(ADDRESSES)
+    assert own["DTWIN_SENSORTHINGS__PORT"] == "8085"
+    assert own["DTWIN_SENSORTHINGS__ADMIN_TOKEN_FILE"] == "/secrets/admin"
+    assert "DTWIN_SENSORTHINGS__TOKEN_FILE" not in environment, "programs get tokens of their own"
     platform = platform_settings(home, ADDRESSES, "demo")
     assert platform["DTWIN_PLATFORM__PORT"] == "1909"
+    assert platform["DTWIN_SENSORTHINGS__TOKEN_FILE"] == "/secrets/admin"
+    given = platform_settings(home, replace(ADDRESSES, sensorthings_token_file=""), "demo")
+    assert "DTWIN_SENSORTHINGS__TOKEN_FILE" not in given, "the token of a given service is in our environment"
     assert platform["DTWIN_PLATFORM__DATABASE_URL"] == "postgresql+psycopg://postgres@/platform?host=%2Frun"
 
 
@@ -57,15 +65,18 @@ def test_programs_find_the_rooms_of_the_clone_from_any_folder(tmp_path: Path) ->
     assert environment["PYTHONSAFEPATH"] == "1"
 
 
-def test_the_secret_key_is_made_once_and_readable_by_its_owner_only(tmp_path: Path) -> None:
+def test_secrets_are_made_once_and_readable_by_their_owner_only(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     home.create()
-    ensure_secret_key(home)
-    first = home.secret_key_file.read_text()
-    ensure_secret_key(home)
-    assert home.secret_key_file.read_text() == first
-    assert len(first) >= 32
-    assert home.secret_key_file.stat().st_mode & 0o777 == 0o600
+    ensure_secrets(home)
+    files = (home.secret_key_file, home.sensorthings_token_file)
+    first = [file.read_text() for file in files]
+    ensure_secrets(home)
+    assert [file.read_text() for file in files] == first
+    assert len(set(first)) == len(files)
+    for file in files:
+        assert len(file.read_text()) >= 32
+        assert file.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_program_that_is_not_installed_is_named_with_the_remedy() -> None:

@@ -245,12 +245,13 @@ def test_run_checks_units_and_registers_outputs_with_a_service(
     closed: list[str] = []
 
     class Server:
-        def __init__(self, url: str) -> None:
-            self.url = url
+        def __init__(self, url: str, *, token: str | None) -> None:
+            self.url = f"{url} {token}"
 
         def close(self) -> None:
             closed.append(self.url)
 
+    monkeypatch.setenv("DTWIN_SENSORTHINGS__TOKEN", "t-1")
     units: dict[str, str | None] = dict(UNITS)
     monkeypatch.setattr("client.metadata.server.SensorThingsServer", Server)
     monkeypatch.setattr("streamhub.outputs.read_units", lambda _server, _systems: units)
@@ -263,7 +264,7 @@ def test_run_checks_units_and_registers_outputs_with_a_service(
     assert runs.settings.specification.datastreams == {"ee.ff.gg.hh.power.power": 7}
     units["aa.bb.cc.dd.M.Speed"] = "Cel"
     assert runner.invoke(app, common).exit_code == 2
-    assert closed == ["http://h:1", "http://h:1"]
+    assert closed == ["http://h:1 t-1", "http://h:1 t-1"]
 
 
 HOOKS = """STREAM_NAME = "pairs"

@@ -1,0 +1,1 @@
+"""The SensorThings service under load: requests per second, latency, and processor time for one request."""

@@ -1,0 +1,386 @@
+"""What is kept of principals: systems they read and write, their tokens, what contracts share.
+
+What lives here: looking a principal up, and the admins' changes, each idempotent. What does not: HTTP
+(`sensorthings.http.access_routes`), and what follows from it for a query (`sensorthings.access.sight`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    DateTime,
+    LargeBinary,
+    Select,
+    Text,
+    any_,
+    bindparam,
+    delete,
+    func,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+
+from client.errors import InvalidNameError
+from client.messaging.topics import SystemName
+from sensorthings.access.principals import Principal
+from sensorthings.access.tokens import digest_of, new_token
+from sensorthings.database import Prepared, Session, prepare
+from sensorthings.errors import BodyError, EntityMissingError
+from sensorthings.model.tables import access_grant, datastream, principal, share, system, token
+
+MAX_NAME_CHARACTERS = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A system that a principal reads.
+
+    Attributes:
+        system: Its name.
+        write: Whether the principal may change what belongs to it, too.
+    """
+
+    system: str
+    write: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PrincipalState:
+    """Everything about a principal but its tokens.
+
+    Attributes:
+        name: Unique name.
+        is_admin: May see and change everything, and administer access.
+        home: Name of the system that its new entities belong to when nothing else tells; None for none.
+        grants: Systems that it reads, by name.
+    """
+
+    name: str
+    is_admin: bool = False
+    home: str | None = None
+    grants: tuple[Grant, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TokenState:
+    """What is known of a token once it was shown.
+
+    Attributes:
+        id: Its number.
+        label: What its maker wrote on it.
+        created: When it was made.
+        expires: From when on it does not count; None for never.
+        revoked: When it was revoked; None when it was not.
+    """
+
+    id: int
+    label: str
+    created: datetime
+    expires: datetime | None
+    revoked: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Datastreams that a contract lets a system see.
+
+    Attributes:
+        contract: Name of the contract.
+        system: The system that may see them.
+        datastreams: Their ids.
+    """
+
+    contract: str
+    system: str
+    datastreams: tuple[int, ...]
+
+
+def _array(statement: Select[Any]) -> ColumnElement[Any]:
+    return func.array(statement.scalar_subquery(), type_=ARRAY(BigInteger))
+
+
+def _principal_rows() -> Select[Any]:
+    granted = select(access_grant.c.system_id).where(access_grant.c.principal_id == principal.c.id)
+    shared = (
+        select(share.c.datastream_id)
+        .join(access_grant, access_grant.c.system_id == share.c.system_id)
+        .where(access_grant.c.principal_id == principal.c.id)
+        .distinct()
+    )
+    return select(
+        principal.c.name,
+        principal.c.is_admin,
+        principal.c.home_system_id,
+        _array(granted.order_by(access_grant.c.system_id)),
+        _array(granted.where(access_grant.c.may_write).order_by(access_grant.c.system_id)),
+        _array(shared.order_by(share.c.datastream_id)),
+    )
+
+
+_BY_DIGEST = prepare(
+    _principal_rows()
+    .join(token, token.c.principal_id == principal.c.id)
+    .where(
+        token.c.digest == bindparam("digest", type_=LargeBinary),
+        token.c.revoked.is_(None),
+        or_(token.c.expires.is_(None), token.c.expires > func.now()),
+    )
+)
+_BY_NAME = prepare(_principal_rows().where(principal.c.name == bindparam("name", type_=Text)))
+
+
+async def principal_by_digest(session: Session, digest: bytes) -> Principal | None:
+    """Find the principal of a token that counts; None when there is none."""
+    return await _principal(session, _BY_DIGEST, {"digest": digest})
+
+
+async def principal_by_name(session: Session, name: str) -> Principal | None:
+    """Find a principal; None when there is none of that name."""
+    return await _principal(session, _BY_NAME, {"name": name})
+
+
+async def _principal(session: Session, statement: Prepared, parameters: dict[str, Any]) -> Principal | None:
+    row = await session.row(statement, parameters)
+    if row is None:
+        return None
+    name, is_admin, home, reads, writes, shared = row
+    return Principal(name, is_admin, home, tuple(reads), tuple(writes), tuple(shared))
+
+
+async def list_principals(session: Session) -> list[PrincipalState]:
+    """List all principals, by name."""
+    home = system.alias()
+    rows = await session.rows(
+        select(principal.c.name, principal.c.is_admin, home.c.name, system.c.name, access_grant.c.may_write)
+        .select_from(principal)
+        .outerjoin(home, home.c.id == principal.c.home_system_id)
+        .outerjoin(access_grant, access_grant.c.principal_id == principal.c.id)
+        .outerjoin(system, system.c.id == access_grant.c.system_id)
+        .order_by(principal.c.name, system.c.name)
+    )
+    grants: dict[str, list[Grant]] = {}
+    heads: dict[str, tuple[bool, str | None]] = {}
+    for name, is_admin, home_name, granted, may_write in rows:
+        heads[name] = (is_admin, home_name)
+        if granted is not None:
+            grants.setdefault(name, []).append(Grant(granted, may_write))
+    return [PrincipalState(name, *head, tuple(grants.get(name, ()))) for name, head in heads.items()]
+
+
+async def system_names(session: Session, ids: Sequence[int]) -> dict[int, str]:
+    """Give the names of systems by id."""
+    wanted = bindparam("ids", list(ids), type_=ARRAY(BigInteger))
+    rows = await session.rows(select(system.c.id, system.c.name).where(system.c.id == any_(wanted)))
+    return dict(rows)
+
+
+async def put_principal(session: Session, state: PrincipalState) -> bool:
+    """Make a principal be exactly as described; its tokens stay.
+
+    Args:
+        session: Inside a transaction.
+        state: The whole state.
+
+    Returns:
+        Whether it is new.
+
+    Raises:
+        BodyError: A system's name breaks the rules, or the home is not among those that it may write.
+    """
+    wanted = {one.system: one.write for one in state.grants}
+    if state.home is not None and not wanted.get(state.home):
+        raise BodyError(
+            "access.home",
+            f"{state.home} is the home, but not granted for writing.",
+            place="/home",
+            hint="Add it to grants with write: true, or leave home out.",
+        )
+    systems = await _systems(session, sorted(wanted))
+    home = None if state.home is None else systems[state.home]
+    columns = {"is_admin": state.is_admin, "home_system_id": home}
+    made = insert(principal).values(name=state.name, **columns).on_conflict_do_nothing()
+    is_new = await session.run(made) > 0
+    if not is_new:
+        await session.run(update(principal).where(principal.c.name == state.name).values(columns))
+    identifier = await _principal_id(session, state.name)
+    await session.run(delete(access_grant).where(access_grant.c.principal_id == identifier))
+    if wanted:
+        rows = [
+            {"principal_id": identifier, "system_id": systems[name], "may_write": write}
+            for name, write in wanted.items()
+        ]
+        await session.run(insert(access_grant).values(rows))
+    return is_new
+
+
+async def _systems(session: Session, names: Sequence[str]) -> dict[str, int]:
+    """Give the ids of systems by name; those that are not there yet are made."""
+    for name in names:
+        try:
+            SystemName.parse(name)
+        except InvalidNameError as error:
+            raise BodyError("access.system", str(error), place="/grants") from None
+    if not names:
+        return {}
+    await session.run(insert(system).values([{"name": name} for name in names]).on_conflict_do_nothing())
+    wanted = any_(bindparam("names", list(names), type_=ARRAY(Text)))
+    rows = await session.rows(select(system.c.name, system.c.id).where(system.c.name == wanted))
+    return dict(rows)
+
+
+async def delete_principal(session: Session, name: str) -> None:
+    """Remove a principal with its tokens.
+
+    Raises:
+        EntityMissingError: There is none of that name.
+    """
+    if not await session.run(delete(principal).where(principal.c.name == name)):
+        raise _no_principal(name)
+
+
+async def create_token(
+    session: Session, name: str, *, label: str = "", expires: datetime | None = None
+) -> tuple[int, str]:
+    """Make a token of a principal.
+
+    Args:
+        session: Inside a transaction.
+        name: Name of the principal.
+        label: What to write on it.
+        expires: From when on it does not count; None for never.
+
+    Returns:
+        Its number, and the token itself, which cannot be read again.
+
+    Raises:
+        EntityMissingError: There is no such principal.
+    """
+    secret = new_token()
+    identifier = await session.scalar(
+        insert(token)
+        .values(
+            principal_id=await _principal_id(session, name),
+            digest=digest_of(secret),
+            label=label,
+            expires=expires,
+        )
+        .returning(token.c.id)
+    )
+    return int(identifier), secret
+
+
+async def list_tokens(session: Session, name: str) -> list[TokenState]:
+    """List the tokens of a principal, the oldest first.
+
+    Raises:
+        EntityMissingError: There is no such principal.
+    """
+    columns = (token.c.id, token.c.label, token.c.created, token.c.expires, token.c.revoked)
+    owner = await _principal_id(session, name)
+    rows = await session.rows(select(*columns).where(token.c.principal_id == owner).order_by(token.c.id))
+    return [TokenState(*row) for row in rows]
+
+
+async def revoke_tokens(session: Session, name: str, identifier: int | None = None) -> None:
+    """Revoke one token of a principal, or all of them; one that was revoked stays so.
+
+    Raises:
+        EntityMissingError: There is no such principal, or it has no such token.
+    """
+    owner = await _principal_id(session, name)
+    own = token.c.principal_id == owner
+    if identifier is not None:
+        own &= token.c.id == identifier
+    changed = func.coalesce(token.c.revoked, func.now(), type_=DateTime(timezone=True))
+    touched = await session.run(update(token).where(own).values(revoked=changed))
+    if identifier is not None and not touched:
+        raise EntityMissingError(f"{name} has no token {identifier}.", "GET its list of tokens.")
+
+
+async def list_shares(session: Session) -> list[Share]:
+    """List what contracts share, by contract."""
+    rows = await session.rows(
+        select(share.c.contract, system.c.name, share.c.datastream_id)
+        .join(system, system.c.id == share.c.system_id)
+        .order_by(share.c.contract, system.c.name, share.c.datastream_id)
+    )
+    found: dict[tuple[str, str], list[int]] = {}
+    for contract, name, identifier in rows:
+        found.setdefault((contract, name), []).append(identifier)
+    return [Share(contract, name, tuple(streams)) for (contract, name), streams in found.items()]
+
+
+async def put_share(session: Session, contract: str, consumer: str, streams: Sequence[int | str]) -> Share:
+    """Make a contract share exactly these Datastreams with a system.
+
+    Args:
+        session: Inside a transaction.
+        contract: Name of the contract.
+        consumer: Name of the system that may see them.
+        streams: The Datastreams, by id or by full name.
+
+    Raises:
+        BodyError: A Datastream is not there, or the system's name breaks the rules.
+    """
+    systems = await _systems(session, [consumer])
+    ids = await _datastreams(session, streams)
+    await session.run(delete(share).where(share.c.contract == contract))
+    if ids:
+        rows = [
+            {"contract": contract, "system_id": systems[consumer], "datastream_id": identifier}
+            for identifier in ids
+        ]
+        await session.run(insert(share).values(rows).on_conflict_do_nothing())
+    return Share(contract, consumer, tuple(ids))
+
+
+async def delete_share(session: Session, contract: str) -> None:
+    """End what a contract shares.
+
+    Raises:
+        EntityMissingError: It shares nothing.
+    """
+    if not await session.run(delete(share).where(share.c.contract == contract)):
+        raise EntityMissingError(f"The contract {contract} shares nothing.", "GET the list of shares.")
+
+
+async def _datastreams(session: Session, wanted: Sequence[int | str]) -> list[int]:
+    names = [one for one in wanted if isinstance(one, str)]
+    ids = [one for one in wanted if isinstance(one, int)]
+    rows = await session.rows(
+        select(datastream.c.id, datastream.c.name).where(
+            or_(
+                datastream.c.name == any_(bindparam("names", names, type_=ARRAY(Text))),
+                datastream.c.id == any_(bindparam("ids", ids, type_=ARRAY(BigInteger))),
+            )
+        )
+    )
+    known = {name for _, name in rows} | {identifier for identifier, _ in rows}
+    missing = [one for one in wanted if one not in known]
+    if missing:
+        raise BodyError(
+            "access.datastream",
+            f"there is no Datastream {missing[0]}.",
+            place="/datastreams",
+            hint="Register it first, or correct its name.",
+        )
+    return sorted(identifier for identifier, _ in rows)
+
+
+async def _principal_id(session: Session, name: str) -> int:
+    identifier = await session.scalar(select(principal.c.id).where(principal.c.name == name))
+    if identifier is None:
+        raise _no_principal(name)
+    return int(identifier)
+
+
+def _no_principal(name: str) -> EntityMissingError:
+    return EntityMissingError(
+        f"There is no principal {name}.", "GET the list of principals, or PUT this one first."
+    )

@@ -1,0 +1,1 @@
+"""The observation store: appending in bulk, reading newest and time ranges, aggregates, retention."""
