@@ -1,7 +1,9 @@
 """`dtwin test`: every check of the house in the order of its price, with one summary at the end.
 
-Style and types first, then unit tests, then tests with real services. Nothing is installed here: the start
-script has put the development lock into the environment.
+Style and types first, then unit tests, then tests with real services: these wait more than they compute, so
+two lanes of them run at a time, and what a step printed appears when it has ended. Tests through the browser
+come last, alone. Nothing is installed here: the start script has put the development lock into the
+environment.
 """
 
 from __future__ import annotations
@@ -11,10 +13,14 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import typer
 
@@ -22,7 +28,24 @@ from client.errors import ConfigurationError
 from setup.errors import PartMissingError
 from setup.local.paths import clone_folder
 
-_TEST_FOLDERS = ("unit", "house", "conformance", "integration", "acceptance")
+_TESTS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("unit", ("tests/unit",)),
+    ("house", ("tests/house",)),
+    ("conformance", ("tests/conformance",)),
+    ("sensorthings", ("tests/integration/sensorthings", "tests/integration/adapters")),
+    (
+        "integration",
+        (
+            "tests/integration",
+            "--ignore=tests/integration/sensorthings",
+            "--ignore=tests/integration/adapters",
+        ),
+    ),
+    ("acceptance", ("tests/acceptance",)),
+)
+_LANES = {"conformance": 1, "sensorthings": 1, "integration": 2}
+"""Steps that run at the same time as those of the other lane."""
+Run = Callable[[Sequence[str], Path, IO[str] | None], int]
 _NO_TESTS_COLLECTED = 5  # pytest's exit code
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _TOOLS = ("ruff", "mypy", "importlinter", "pytest")
@@ -68,22 +91,20 @@ def all_steps(clone: Path) -> list[Step]:
         # The tool's own start: it has no `python -m` form.
         Step("imports", (python, "-c", "from importlinter.cli import lint_imports_command as run; run()")),
     ]
-    for name in _TEST_FOLDERS:
-        folder = Path("tests") / name
-        if any((clone / folder).rglob("test_*.py")):
-            steps.append(Step(name, (python, "-m", "pytest", str(folder)), takes_pytest_arguments=True))
+    for name, arguments in _TESTS:
+        if any((clone / arguments[0]).rglob("test_*.py")):
+            steps.append(Step(name, (python, "-m", "pytest", *arguments), takes_pytest_arguments=True))
     return steps
 
 
-def run_checks(
-    only: str | None, pytest_arguments: Sequence[str], run: Callable[[Sequence[str], Path], int] | None = None
-) -> int:
+def run_checks(only: str | None, pytest_arguments: Sequence[str], run: Run | None = None) -> int:
     """Run all checks, or one; return 0 when every one passed, else 1.
 
     Args:
         only: Name of the one step to run; all when None.
         pytest_arguments: Further arguments for every pytest step.
-        run: Runs a command in a folder and returns its exit code; a subprocess when None.
+        run: Runs a command in a folder, prints to a file (None: to the terminal) and returns its exit code; a
+            subprocess when None.
 
     Raises:
         ConfigurationError: there is no such step.
@@ -97,16 +118,56 @@ def run_checks(
     steps = _chosen_steps(only, clone)
     _need_tools()
     _prepare_browser()
-    outcomes = []
-    for step in steps:
-        typer.echo(f"\n=== {step.name} " + "=" * max(0, 70 - len(step.name)))
-        arguments = pytest_arguments if step.takes_pytest_arguments else ()
-        started = time.monotonic()
-        code = (run or _run)([*step.command, *arguments], clone)
-        if code == _NO_TESTS_COLLECTED and pytest_arguments:
-            code = 0  # the user's selection (-k) matched nothing here
-        outcomes.append(Outcome(step.name, code, time.monotonic() - started))
+    runner = _Runner(run or _run, clone, pytest_arguments)
+    lanes = [[step for step in steps if _LANES.get(step.name) == lane] for lane in (1, 2)]
+    first = next((at for at, step in enumerate(steps) if step.name in _LANES), len(steps))
+    last = next((at for at, step in enumerate(steps) if at > first and step.name not in _LANES), len(steps))
+    outcomes = [runner.run(step) for step in steps[:first]]
+    if all(lanes):
+        with ThreadPoolExecutor(2) as pool:
+            found = pool.map(lambda lane: [runner.run_quietly(step) for step in lane], lanes)
+            outcomes += [outcome for lane in found for outcome in lane]
+    else:
+        outcomes += [runner.run(step) for step in steps[first:last]]
+    outcomes += [runner.run(step) for step in steps[last:]]
     return _summarise(outcomes)
+
+
+class _Runner:
+    """Runs steps and notes how they ended."""
+
+    def __init__(self, run: Run, clone: Path, pytest_arguments: Sequence[str]) -> None:
+        self._run = run
+        self._clone = clone
+        self._pytest_arguments = pytest_arguments
+        self._printing = threading.Lock()
+
+    def run(self, step: Step) -> Outcome:
+        """Run a step; what it prints appears at once."""
+        _announce(step)
+        return self._outcome(step, None)
+
+    def run_quietly(self, step: Step) -> Outcome:
+        """Run a step beside others; what it prints appears when it has ended."""
+        with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
+            outcome = self._outcome(step, output)
+            output.seek(0)
+            with self._printing:
+                _announce(step)
+                typer.echo(output.read(), nl=False)
+        return outcome
+
+    def _outcome(self, step: Step, output: IO[str] | None) -> Outcome:
+        arguments = self._pytest_arguments if step.takes_pytest_arguments else ()
+        started = time.monotonic()
+        code = self._run([*step.command, *arguments], self._clone, output)
+        if code == _NO_TESTS_COLLECTED and self._pytest_arguments:
+            code = 0  # the user's selection (-k) matched nothing here
+        return Outcome(step.name, code, time.monotonic() - started)
+
+
+def _announce(step: Step) -> None:
+    typer.echo(f"\n=== {step.name} " + "=" * max(0, 70 - len(step.name)))
 
 
 def _chosen_steps(only: str | None, clone: Path) -> list[Step]:
@@ -155,8 +216,9 @@ def _browser() -> str | None:
     return next((path for name in _BROWSERS if (path := shutil.which(name))), None)
 
 
-def _run(command: Sequence[str], folder: Path) -> int:
-    return subprocess.run(command, cwd=folder, check=False).returncode
+def _run(command: Sequence[str], folder: Path, output: IO[str] | None) -> int:
+    printed = subprocess.STDOUT if output is not None else None
+    return subprocess.run(command, cwd=folder, check=False, stdout=output, stderr=printed).returncode
 
 
 def _summarise(outcomes: Sequence[Outcome]) -> int:

@@ -206,7 +206,8 @@ def check(
     only: Annotated[
         str | None,
         typer.Option(
-            help="One step: lint, format, types, imports, unit, house, conformance, integration, acceptance."
+            help="One step: lint, format, types, imports, unit, house, conformance, sensorthings, "
+            "integration, acceptance."
         ),
     ] = None,
 ) -> None:

@@ -106,23 +106,23 @@ def parts_of(item: Item) -> tuple[Part, ...]:
 def check_items(items: Iterable[Item]) -> None:
     """Check what holds for batches in both forms.
 
+    A change set of the multipart form, which has no name, may use the Content-IDs of another one again.
+
     Raises:
         BodyError: Too many parts, an identifier that is given twice, or a dependency on nothing before it.
     """
     known: set[str] = set()
     count = 0
     for item in items:
+        is_change_set = isinstance(item, Group) and item.name is None
+        taken: set[str] = set() if is_change_set else known
         for part in parts_of(item):
             count += 1
             if count > MAX_PARTS:
-                raise BodyError(
-                    "batch.too_long",
-                    f"more than {MAX_PARTS} requests",
-                    place=part.place,
-                    hint="Send several.",
-                )
-            _check_dependencies(part, known)
-            _remember(part.identifier, known, part.place)
+                raise too_long(part.place)
+            _check_dependencies(part, known | taken if is_change_set else known)
+            _remember(part.identifier, taken, part.place)
+        known |= taken
         if isinstance(item, Group):
             _remember(item.name, known, item.place)
 

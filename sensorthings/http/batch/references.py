@@ -62,6 +62,10 @@ class References:
         """Remember what a part did."""
         if part.identifier is None:
             return
+        # A change set may use the identifier of another one again: then the newest is meant.
+        self.targets.pop(part.identifier, None)
+        self._bodies.pop(part.identifier, None)
+        self.failed.discard(part.identifier)
         if answer.status >= FIRST_ERROR:
             self.failed.add(part.identifier)
         elif (target := _target_at(answer.headers.get("Location"))) is not None:

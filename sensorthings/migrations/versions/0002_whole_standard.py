@@ -115,7 +115,8 @@ ALTER INDEX sensorthings.ix_observation_feature_of_interest_id_datastream_id
 ALTER SEQUENCE sensorthings.observation_id_seq RENAME TO observation_old_id_seq;
 CREATE SEQUENCE sensorthings.observation_id_seq AS bigint;
 SELECT setval(
-    'sensorthings.observation_id_seq', (SELECT coalesce(max(id), 0) + 1 FROM sensorthings.observation_old), false
+    'sensorthings.observation_id_seq',
+    (SELECT coalesce(max(id), 0) + 1 FROM sensorthings.observation_old), false
 );
 CREATE TABLE sensorthings.observation (
     id bigint NOT NULL DEFAULT nextval('sensorthings.observation_id_seq'::regclass),
@@ -152,10 +153,12 @@ SELECT sensorthings.make_observation_partition(month)
         SELECT DISTINCT date_trunc('month', phenomenon_start) FROM sensorthings.observation_old
     ) AS found (month);
 INSERT INTO sensorthings.observation (id, datastream_id, feature_of_interest_id, phenomenon_start,
-        phenomenon_end, result_number, result_time, valid_start, valid_end, result, result_quality, parameters)
+        phenomenon_end, result_number, result_time, valid_start, valid_end, result,
+        result_quality, parameters)
     SELECT id, datastream_id, feature_of_interest_id, phenomenon_start, phenomenon_end,
         number, result_time, valid_start, valid_end,
-        CASE WHEN number::text IS DISTINCT FROM result::text THEN result END, result_quality, parameters
+        CASE WHEN number::text IS DISTINCT FROM result::text THEN result END,
+        result_quality, parameters
     FROM sensorthings.observation_old, LATERAL (
         -- Only what a double can hold; larger numbers stay JSON.
         SELECT CASE WHEN jsonb_typeof(result) = 'number' AND abs(result::numeric) < 1e300

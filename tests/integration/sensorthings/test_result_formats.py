@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.integration.sensorthings.samples import POINT, Api, Json, datastream, thing
+from tests.integration.sensorthings.samples import POINT, Api, Json, area_around, datastream, thing
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +139,7 @@ def test_geojson_takes_the_geometry_from_what_is_expanded(api: Api, station: Jso
 def test_geojson_of_areas_and_of_what_has_no_place(api: Api, station: Json) -> None:
     stream = _streams(api, station)[0]
     area = api.read(f"Datastreams({stream})?$resultFormat=GeoJSON")["features"][0]
-    assert area["geometry"] == POINT
+    assert area["geometry"] == area_around(13.05, 47.8)
     assert area["properties"]["unitOfMeasurement/symbol"] == "°C"
     path = f"Datastreams({stream})/Observations?$resultFormat=GeoJSON&$top=1"
     answer = api.send("GET", path)

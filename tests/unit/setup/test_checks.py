@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -14,8 +15,10 @@ class Recorder:
         self.commands: list[list[str]] = []
         self._failing = failing
 
-    def __call__(self, command: Sequence[str], _folder: Path) -> int:
+    def __call__(self, command: Sequence[str], _folder: Path, output: IO[str] | None) -> int:
         self.commands.append(list(command))
+        if output is not None:
+            output.write(f"ran {command[-1]}\n")
         return 1 if self._failing and self._failing in " ".join(command) else 0
 
 
@@ -35,6 +38,20 @@ def test_one_failure_fails_the_whole_and_the_rest_still_runs(capsys: pytest.Capt
 def test_all_passed_is_said_and_returns_zero(capsys: pytest.CaptureFixture[str]) -> None:
     assert checks.run_checks(None, [], Recorder()) == 0
     assert "all passed" in capsys.readouterr().out
+
+
+def test_what_runs_beside_others_is_printed_under_its_own_name(capsys: pytest.CaptureFixture[str]) -> None:
+    checks.run_checks(None, [], Recorder())
+
+    printed = capsys.readouterr().out
+    for name, last in (("conformance", "tests/conformance"), ("sensorthings", "tests/integration/adapters")):
+        assert f"ran {last}" in printed.partition(f"=== {name} ")[2].partition("===\n")[2][:60]
+
+
+def test_tests_through_the_browser_come_last_and_alone() -> None:
+    run = Recorder()
+    checks.run_checks(None, [], run)
+    assert run.commands[-1][-1] == "tests/acceptance"
 
 
 def test_further_arguments_go_to_pytest_only() -> None:
