@@ -7,6 +7,7 @@ Why not SQLAlchemy's own connections: on the way of one small query they cost fo
 more than the query itself (docs/explanations/decisions/0015-sensorthings-on-psycopg.md).
 """
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -166,8 +167,8 @@ class Database:
             timeout=wait_s,
             open=False,
             configure=_configure,
-            check=None,
         )
+        self._looking: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Start filling the pool; does not wait for the database."""
@@ -175,6 +176,8 @@ class Database:
 
     async def close(self) -> None:
         """Close all connections."""
+        if self._looking is not None:
+            self._looking.cancel()
         await self._pool.close()
 
     @asynccontextmanager
@@ -206,7 +209,14 @@ class Database:
         try:
             yield connection
         finally:
+            if connection.closed:
+                self._look_through()
             await self._pool.putconn(connection)
+
+    def _look_through(self) -> None:
+        """Replace all dead connections: where one has died, as in a restart, others have too."""
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._pool.check())
 
 
 async def _configure(connection: psycopg.AsyncConnection[Row]) -> None:

@@ -15,9 +15,9 @@ from sensorthings.http.ports import Service
 async def answer_batch(service: Service, request: Request) -> Answer:
     """Answer a batch, in the form that it has.
 
-    Every part is answered, also after one that failed: the standard has no rule to stop, and clients of other
-    servers rely on it. `Prefer: continue-on-error=false` stops after the first failure (OData 4.01 Part 1,
-    clause 8.2.8.3).
+    Every part is answered, also after one that failed, as FROST-Server does and its clients rely on.
+    `Prefer: continue-on-error=false` stops after the first failure (OData 4.01 Part 1, clause 8.2.8.3, which
+    takes that for the default).
 
     Raises:
         RequestError: The batch is neither JSON nor multipart/mixed (415).
