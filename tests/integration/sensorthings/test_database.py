@@ -13,7 +13,8 @@ from sensorthings.database import Database, prepare
 ONE = prepare(text("SELECT 1"))
 END_ALL = prepare(
     text(
-        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()"
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+        " WHERE pid <> pg_backend_pid() AND datname = current_database()"
     )
 )
 
