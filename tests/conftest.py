@@ -10,10 +10,6 @@ import itertools
 import os
 import re
 import secrets
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -108,38 +104,8 @@ def sensorthings_url(
     if given:
         yield given.rstrip("/")
         return
-    from setup.local.ports import any_free_port
-    from setup.local.processes import log_tail, start_process
+    from tests.sensorthings_service import running_service
 
     new_database_: Callable[[str], str] = request.getfixturevalue("new_database")
-    port = any_free_port()
-    address = f"http://127.0.0.1:{port}"
-    log_file = tmp_path_factory.mktemp("sensorthings") / "service.log"
-    process = start_process(
-        [sys.executable, "-m", "sensorthings", "serve", "--port", str(port)],
-        log_file=log_file,
-        environment=os.environ
-        | {
-            "DTWIN_SENSORTHINGS__DATABASE_URL": new_database_("sensorthings"),
-            "DTWIN_SENSORTHINGS__ROOT_URL": address,
-            "DTWIN_SENSORTHINGS__ANONYMOUS": "write",
-        },
-        folder=Path(__file__).parents[1],
-    )
-    try:
-        deadline = time.monotonic() + _READY_TIMEOUT_S
-        while not _is_ready(f"{address}/health/ready"):
-            if not process.is_running() or time.monotonic() > deadline:
-                pytest.fail(f"The SensorThings service did not start:\n{log_tail(log_file, 40)}")
-            time.sleep(0.1)
+    with running_service(new_database_("sensorthings"), tmp_path_factory.mktemp("sensorthings")) as address:
         yield address
-    finally:
-        process.end()
-
-
-def _is_ready(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 (an address made above)
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False

@@ -1,11 +1,15 @@
 """A client of a running SensorThings service, and what most tests need to be there."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx2
 import pytest
 
+from tests.certificates import TestAuthority
 from tests.integration.sensorthings.samples import Api, Json, thing
+from tests.integration.sensorthings.tenants import ADMIN_TOKEN, World
+from tests.sensorthings_service import running_service
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +29,26 @@ def new_thing(api: Api) -> Callable[..., tuple[str, str]]:
         return path, f"Datastreams({streams[0]['@iot.id']})"
 
     return create
+
+
+@pytest.fixture(scope="module")
+def world(new_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Three companies with entities of every type, on a service that is closed to strangers."""
+    folder: Path = tmp_path_factory.mktemp("tenancy")
+    authority = TestAuthority()
+    client_ca, _ = authority.own.write(folder, "ca")
+    settings = {
+        "anonymous": "none",
+        "admin_token": ADMIN_TOKEN,
+        "client_ca": str(client_ca),
+        "trusted_proxies": "127.0.0.1",
+        "filtered_delete": "true",
+        "ids": "both",
+    }
+    with (
+        running_service(new_database("tenancy"), folder, **settings) as url,
+        httpx2.Client(timeout=30) as http,
+    ):
+        made = World(url, http, authority)
+        made.populate()
+        yield made

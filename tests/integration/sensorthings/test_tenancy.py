@@ -4,15 +4,12 @@ The cells come from the description of the entity types, so a new type is covere
 is expected comes from who made an entity; the service is asked without a look into its tables.
 """
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from urllib.parse import quote
 
-import httpx2
 import pytest
 
 from sensorthings.model.entities import ENTITY_TYPES, EntityType, Relation, target_of
-from tests.certificates import DAY, TestAuthority
+from tests.certificates import DAY
 from tests.integration.sensorthings.samples import Json
 from tests.integration.sensorthings.tenants import (
     ADMIN_TOKEN,
@@ -25,7 +22,6 @@ from tests.integration.sensorthings.tenants import (
     bearer,
     client_cert,
 )
-from tests.sensorthings_service import running_service
 
 pytestmark = pytest.mark.postgres
 
@@ -36,28 +32,6 @@ each_relation = pytest.mark.parametrize(
     [(one, relation) for one in ENTITY_TYPES for relation in one.relations],
     ids=lambda one: one.name,
 )
-
-
-@pytest.fixture(scope="module")
-def world(new_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    folder: Path = tmp_path_factory.mktemp("tenancy")
-    authority = TestAuthority()
-    client_ca, _ = authority.own.write(folder, "ca")
-    settings = {
-        "anonymous": "none",
-        "admin_token": ADMIN_TOKEN,
-        "client_ca": str(client_ca),
-        "trusted_proxies": "127.0.0.1",
-        "filtered_delete": "true",
-        "ids": "both",
-    }
-    with (
-        running_service(new_database("tenancy"), folder, **settings) as url,
-        httpx2.Client(timeout=30) as http,
-    ):
-        made = World(url, http, authority)
-        made.populate()
-        yield made
 
 
 @each_type

@@ -4,16 +4,13 @@ Whatever is refused must leave everything as it was: the whole content is compar
 """
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import httpx2
 import pytest
 
 from sensorthings.model.entities import BY_NAME, ENTITY_TYPES, EntityType, Relation, target_of
-from tests.certificates import TestAuthority
 from tests.integration.sensorthings.samples import Json
 from tests.integration.sensorthings.tenants import (
-    ADMIN_TOKEN,
     ALPHA,
     BETA,
     REFUSED,
@@ -22,7 +19,6 @@ from tests.integration.sensorthings.tenants import (
     World,
     new_body,
 )
-from tests.sensorthings_service import running_service
 
 pytestmark = pytest.mark.postgres
 
@@ -30,28 +26,6 @@ MISSING = 987654321
 OUTSIDERS = ("beta user", "gamma consumer", "nobody's client", "alpha reader")
 each_type = pytest.mark.parametrize("entity", ENTITY_TYPES, ids=lambda one: one.set_name)
 each_outsider = pytest.mark.parametrize("who", OUTSIDERS)
-
-
-@pytest.fixture(scope="module")
-def world(new_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    folder: Path = tmp_path_factory.mktemp("tenancy")
-    authority = TestAuthority()
-    client_ca, _ = authority.own.write(folder, "ca")
-    settings = {
-        "anonymous": "none",
-        "admin_token": ADMIN_TOKEN,
-        "client_ca": str(client_ca),
-        "trusted_proxies": "127.0.0.1",
-        "filtered_delete": "true",
-        "ids": "both",
-    }
-    with (
-        running_service(new_database("tenancy"), folder, **settings) as url,
-        httpx2.Client(timeout=30) as http,
-    ):
-        made = World(url, http, authority)
-        made.populate()
-        yield made
 
 
 @pytest.fixture
