@@ -38,6 +38,7 @@ from sensorthings.database import Database
 from sensorthings.errors import BusyError
 from sensorthings.store.batches import NewObservation
 from sensorthings.store.observations import ObservationStore
+from sensorthings.store.partitions import ensure_partitions
 from streamhub.engine.counters import RecordCounts
 from streamhub.engine.dead_letters import CODE_HEADERS_NOT_TEXT
 from streamhub.engine.work import Partition
@@ -314,6 +315,7 @@ class Recorder:
         """Store rows in one transaction; where one of them cannot be stored, find it and store the others."""
         if not rows:
             return 0
+        await ensure_partitions(self._database, (row.phenomenon_start for row in rows))
         try:
             async with self._database.writing() as session:
                 return (await self._store.append(session, rows)).stored

@@ -13,7 +13,7 @@ import psycopg
 from sensorthings.database import Session
 from sensorthings.http.messages import Answer, Request
 from sensorthings.http.ports import Service
-from sensorthings.store.partitions import ensure_partitions, forget_partitions
+from sensorthings.store.partitions import PartitionMissingError, ensure_partitions, forget_partitions
 from sensorthings.writes.outbox_rows import write_outbox
 from sensorthings.writes.work import Work
 
@@ -65,6 +65,10 @@ async def run(
             async with service.database.writing() as own:
                 is_begun = True
                 return await perform(own)
+        except PartitionMissingError as error:
+            if tries == _TRIES:
+                raise
+            await ensure_partitions(service.database, error.starts)
         except psycopg.errors.CheckViolation:
             if tries == _TRIES or not months:
                 raise

@@ -21,11 +21,13 @@ from sensorthings.http.batch.references import References, failed_dependency
 from sensorthings.http.messages import Answer, Request
 from sensorthings.http.ports import Service
 from sensorthings.http.problems import problem_of
-from sensorthings.store.partitions import forget_partitions
+from sensorthings.store.partitions import PartitionMissingError, ensure_partitions, forget_partitions
 
 MAX_ANSWER_BYTES: Final = 128 * 1024 * 1024
 """Parts that come when the answers before them are larger together are not run [bytes]."""
-_WORTH_A_SECOND_TRY: Final = (
+_TRIES: Final = 4
+"""How often a group that another request was in the way of is begun again."""
+_IN_THE_WAY: Final = (
     psycopg.errors.DeadlockDetected,
     psycopg.errors.SerializationFailure,
     psycopg.errors.CheckViolation,
@@ -80,21 +82,35 @@ class Run:
         return Result(part, answer)
 
     async def _group(self, group: Group) -> GroupResult:
-        """Run a group, in one transaction; once more where another request was in the way."""
+        """Run a group, in one transaction."""
         results: list[Result] = []
         try:
-            try:
-                return await self._committed(group, results)
-            except _WORTH_A_SECOND_TRY as error:
-                if isinstance(error, psycopg.errors.CheckViolation):
-                    # A partition that was known to be there has been dropped meanwhile.
-                    forget_partitions(self._service.database)
-                results.clear()
-                return await self._committed(group, results)
+            return await self._repeated(group, results)
         except _RefusedError as refusal:
             return self._failed(group, len(results), refusal.answer)
         except Exception as error:  # noqa: BLE001 - whatever goes wrong in a part is the part's own answer
             return self._failed(group, len(results), problem_of(error, group.place))
+
+    async def _repeated(self, group: Group, results: list[Result]) -> GroupResult:
+        """Run a group; again where another request was in the way, or a month's partition has to be made."""
+        tries = 0
+        while True:
+            results.clear()
+            try:
+                return await self._committed(group, results)
+            except PartitionMissingError as error:
+                # Each part may need a month of its own.
+                tries += 1
+                if tries > len(group.parts):
+                    raise
+                await ensure_partitions(self._service.database, error.starts)
+            except _IN_THE_WAY as error:
+                tries += 1
+                if tries > _TRIES:
+                    raise
+                if isinstance(error, psycopg.errors.CheckViolation):
+                    # A partition that was known to be there has been dropped meanwhile.
+                    forget_partitions(self._service.database)
 
     async def _committed(self, group: Group, results: list[Result]) -> GroupResult:
         """Run a group; adds to the results part by part, so that a failure is known by its place.

@@ -23,6 +23,7 @@ from sensorthings.model import tables
 from sensorthings.queries.plans import Planner
 from sensorthings.settings import Settings
 from sensorthings.spatial.engine import SpatialEngine
+from sensorthings.store.partitions import ensure_partitions
 from sensorthings.writes.bodies import LARGEST_CHOSEN_ID
 from tests.integration.sensorthings.samples import Api, Json, thing
 from tests.integration.sensorthings.stored import new_feature, new_stream
@@ -327,6 +328,9 @@ async def test_inside_a_transaction_everything_goes_with_it(service: StandardSer
     body = orjson.dumps([array(f"D({stream})", ["FeatureOfInterest/id", "phenomenonTime", "result"], *rows)])
     request = Request("POST", "CreateObservations", "", {}, body, "http://x/v1.1", "v1.1", OWNER)
     count = select(func.count()).where(tables.observation.c.datastream_id == stream)
+    await ensure_partitions(
+        service.database, (datetime(year, 6, 1, tzinfo=UTC) for year in range(2060, 2064))
+    )
 
     async def fail() -> None:
         async with service.database.writing() as session:

@@ -41,6 +41,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 
 async def stored(database: Database, *rows: NewObservation) -> None:
+    await ensure_partitions(database, (one.phenomenon_start for one in rows))
     async with database.writing() as session:
         await PostgresObservationStore(database).append(session, rows)
 

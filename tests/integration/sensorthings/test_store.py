@@ -20,7 +20,7 @@ from sensorthings.store import timescale
 from sensorthings.store.batches import COLUMNS, Appended, NewObservation, copy_lines
 from sensorthings.store.buckets import FUNCTIONS, ORIGIN, Bucket, parse_bucket
 from sensorthings.store.observations import Span
-from sensorthings.store.partitions import ensure_partitions
+from sensorthings.store.partitions import PartitionMissingError, ensure_partitions
 from sensorthings.store.postgres import PostgresObservationStore
 from tests.integration.sensorthings.stored import new_stream
 
@@ -52,6 +52,7 @@ async def test_a_batch_is_stored_whole_and_widens_its_datastream(database: Datab
         NewObservation(stream, feature, T0 + timedelta(hours=at), T0 + timedelta(hours=at), value, T0)
         for at, value in enumerate(values)
     ]
+    await ensure_partitions(database, (one.phenomenon_start for one in batch))
     async with database.writing() as session:
         appended = await store.append(session, batch)
     assert (appended.stored, appended.repeated) == (len(values), 0)
@@ -77,6 +78,7 @@ async def test_repeated_records_are_stored_once(database: Database) -> None:
     store = PostgresObservationStore(database)
     stream, feature = await new_stream(database)
     batch = [NewObservation(stream, feature, T0, T0, at, dt_id=uuid4()) for at in range(10)]
+    await ensure_partitions(database, (one.phenomenon_start for one in batch))
     async with database.writing() as session:
         first = await store.append(session, batch[:6])
         second = await store.append(session, batch[3:] + batch[9:])
@@ -99,6 +101,7 @@ async def test_appends_of_the_same_records_at_once_store_each_once(database: Dat
     batch = [NewObservation(stream, feature, T0, T0, at, dt_id=uuid4()) for at in range(500)]
 
     async def append(rows: list[NewObservation]) -> Appended:
+        await ensure_partitions(database, (one.phenomenon_start for one in rows))
         async with database.writing() as session:
             return await store.append(session, rows)
 
@@ -111,6 +114,7 @@ async def test_appends_of_the_same_records_at_once_store_each_once(database: Dat
 async def test_a_record_that_comes_twice_in_one_batch_is_stored_once(database: Database) -> None:
     stream, feature = await new_stream(database)
     row = NewObservation(stream, feature, T0, T0, 1, dt_id=uuid4())
+    await ensure_partitions(database, [row.phenomenon_start])
     async with database.writing() as session:
         appended = await PostgresObservationStore(database).append(session, [row, row])
     assert (appended.stored, appended.repeated) == (1, 1)
@@ -133,6 +137,7 @@ async def test_nothing_is_left_when_the_connection_dies_while_rows_are_copied(da
     with pytest.raises(psycopg.OperationalError):
         await kill_in_the_middle()
     assert await count_of(database, stream) == 0
+    await ensure_partitions(database, (one.phenomenon_start for one in rows))
     async with database.writing() as session:
         appended = await PostgresObservationStore(database).append(session, rows)
     assert appended.stored == await count_of(database, stream) == 25_000
@@ -141,6 +146,7 @@ async def test_nothing_is_left_when_the_connection_dies_while_rows_are_copied(da
 async def test_a_missing_feature_fails_the_batch_and_leaves_nothing(database: Database) -> None:
     stream, feature = await new_stream(database)
     rows = [NewObservation(stream, one, T0, T0, 1) for one in (feature, 2**60)]
+    await ensure_partitions(database, [T0])
     with pytest.raises(psycopg.errors.ForeignKeyViolation):
         async with database.writing() as session:
             await PostgresObservationStore(database).append(session, rows)
@@ -161,6 +167,7 @@ async def test_a_missing_feature_fails_the_batch_and_leaves_nothing(database: Da
 async def test_a_row_of_any_year_finds_its_partition(database: Database, year: int, partition: str) -> None:
     stream, feature = await new_stream(database)
     moment = datetime(year, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+    await ensure_partitions(database, [moment])
     async with database.writing() as session:
         await PostgresObservationStore(database).append(
             session, [NewObservation(stream, feature, moment, moment, 1)]
@@ -175,15 +182,33 @@ async def test_a_row_of_any_year_finds_its_partition(database: Database, year: i
     assert table == f"sensorthings.{partition}"
 
 
-async def test_a_partition_is_made_for_a_caller_that_holds_locks_on_datastreams(database: Database) -> None:
+async def test_inside_a_transaction_a_missing_month_is_told_and_not_made(database: Database) -> None:
     stream, feature = await new_stream(database)
-    moment = datetime(2071, 5, 1, tzinfo=UTC)
+    moment = datetime(2071, 5, 9, tzinfo=UTC)
+    rows = [NewObservation(stream, feature, moment, moment, 1)]
+
+    with pytest.raises(PartitionMissingError) as told:
+        async with database.writing() as session:
+            await PostgresObservationStore(database).append(session, rows)
+
+    assert told.value.starts == [datetime(2071, 5, 1, tzinfo=UTC)]
+    assert await count_of(database, stream) == 0
+
+
+async def test_a_month_is_made_as_soon_as_writers_leave_a_gap(database: Database) -> None:
+    stream, _ = await new_stream(database)
+    moment = datetime(2072, 5, 1, tzinfo=UTC)
+    changed = update(tables.datastream).where(tables.datastream.c.id == stream)
     async with database.writing() as session:
-        await session.run(update(tables.datastream).where(tables.datastream.c.id == stream).values(name="m"))
-        await PostgresObservationStore(database).append(
-            session, [NewObservation(stream, feature, moment, moment, 1)]
-        )
-    assert await count_of(database, stream) == 1
+        await session.run(changed.values(name="m"))
+        making = asyncio.create_task(ensure_partitions(database, [moment]))
+        await asyncio.sleep(0.4)
+        assert not making.done()
+        async with database.writing() as other:  # other writers pass meanwhile
+            await other.run(update(tables.sensor).values(description="e"))
+    await asyncio.wait_for(making, 10)
+    async with database.writing() as session:
+        await ensure_partitions(database, [moment], session)
 
 
 async def test_a_partition_that_another_process_dropped_is_asked_for_again(database: Database) -> None:
@@ -197,6 +222,7 @@ async def test_a_partition_that_another_process_dropped_is_asked_for_again(datab
     with pytest.raises(psycopg.errors.CheckViolation):
         async with database.writing() as session:
             await store.append(session, [row])
+    await ensure_partitions(database, [moment])
     async with database.writing() as session:
         assert (await store.append(session, [row])).stored == 1
 
@@ -210,6 +236,7 @@ async def test_the_newest_of_each_datastream_come_in_one_statement(database: Dat
         for stream, feature in streams[:2]
         for at, moment in enumerate(moments)
     ]
+    await ensure_partitions(database, (one.phenomenon_start for one in rows))
     async with database.writing() as session:
         await store.append(session, rows)
     one, other, empty = (stream for stream, _ in streams)
@@ -265,6 +292,7 @@ async def test_buckets_hold_what_python_finds_in_them(database: Database, length
     drawn += [(drawn[0][0], 5.0), (drawn[0][0], -5.0)]
     rows = [NewObservation(stream, feature, moment, moment, number) for moment, number in drawn]
     rows.append(NewObservation(stream, feature, T0, T0, "no number"))
+    await ensure_partitions(database, (one.phenomenon_start for one in rows))
     async with database.writing() as session:
         await store.append(session, rows)
     bucket = parse_bucket(length)
@@ -296,6 +324,7 @@ async def test_buckets_end_with_the_calendar(database: Database, length: str) ->
     store = PostgresObservationStore(database)
     stream, feature = await new_stream(database)
     ends = [datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)]
+    await ensure_partitions(database, ends)
     async with database.writing() as session:
         await store.append(session, [NewObservation(stream, feature, one, one, 1) for one in ends])
         first, last = await store.aggregate(session, [stream], parse_bucket(length), ["count"])
@@ -322,8 +351,10 @@ async def test_rows_go_into_a_hypertable_as_into_partitions(new_database: Callab
         store = PostgresObservationStore(database)
         stream, feature = await new_stream(database, properties={"retention": "P1D"})
         batch = [NewObservation(stream, feature, T0, T0, at, dt_id=uuid4()) for at in range(3)]
+        await ensure_partitions(database, (one.phenomenon_start for one in batch))
         async with database.writing() as session:
             await store.append(session, batch)
+        await ensure_partitions(database, (one.phenomenon_start for one in batch))
         async with database.writing() as session:
             assert (await store.append(session, batch)).repeated == 3
         assert (await store.retain(T0 + timedelta(days=2))).deleted == 3
