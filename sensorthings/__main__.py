@@ -28,6 +28,12 @@ from sensorthings.store.timescale import use_hypertable
 _USAGE = 2
 _UNAVAILABLE = 6
 
+_ACCESS = {
+    "none": f"Everybody needs a token; {PREFIX}ANONYMOUS=read or write opens the service to strangers.",
+    "read": "Strangers may read everything.",
+    "write": "Strangers may read and change everything.",
+}
+
 cli = typer.Typer(
     name="sensorthings",
     help=f"The SensorThings service. Settings come from the environment: {PREFIX}DATABASE_URL and others.",
@@ -115,6 +121,7 @@ def serve(
         _migrate(settings)
     scheme = "https" if certfile else "http"
     typer.echo(f"SensorThings at {scheme}://{settings.host}:{settings.port}/v1.1")
+    typer.echo(_ACCESS[settings.anonymous])
     if workers > 1:
         # Worker processes read the settings themselves, so what the command line says goes the same way.
         os.environ |= {f"{PREFIX}ROOT_URL": settings.root_url}

@@ -222,3 +222,12 @@ def test_observation_without_a_system_is_not_noted(free: Api, database: str, str
     free.create(f"{stream}/Observations", {"result": 2})
 
     assert waiting() == before
+
+
+def test_filter_of_a_strict_service_is_held_to_the_observation_type(free: Api, stream: str) -> None:
+    free.create(f"{stream}/Observations", {"result": 4.5})
+
+    assert free.found(f"{stream}/Observations", "result gt 3 and resultTime eq null") == [4.5]
+    assert free.found("Observations", "result gt '4'")  # of Datastreams of every type
+    told = free.refuse("GET", f"{stream}/Observations?$filter=result gt '3'")
+    assert (told["status"], told["code"]) == (400, "query.type")
