@@ -6,6 +6,7 @@ not: what a write does (`sensorthings.writes`), links as such (`sensorthings.htt
 Source: OGC 18-088, clause 10; statuses as the OGC test suite asks for them (200 for PATCH and DELETE).
 """
 
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Final
 
@@ -58,8 +59,8 @@ async def create(service: Service, request: Request, session: Session | None = N
     is_upsert = _is_upsert(request.query)
     via = relation.inverse if relation else None
     draft = read_body(entity, read_json(request), Mode.CREATE, via=via, ids=service.settings.ids)
-    if session is None and not is_upsert:
-        answer = await _create_at_once(service, request, resource, draft)
+    if not is_upsert:
+        answer = await _create_at_once(service, request, session, resource, draft)
         if answer is not None:
             return answer
 
@@ -90,9 +91,13 @@ def _is_upsert(query: str) -> bool:
 
 
 async def _create_at_once(
-    service: Service, request: Request, resource: Resource, draft: Draft
+    service: Service, request: Request, session: Session | None, resource: Resource, draft: Draft
 ) -> Answer | None:
-    """Create a plain Observation in one statement; None when that is not possible."""
+    """Create a plain Observation in one statement; None when that is not possible.
+
+    Raises:
+        psycopg.Error: What the database says, inside a given transaction, which has to begin again then.
+    """
     steps = resource.steps
     if draft.entity is not OBSERVATION or len(steps) > _SHORT or steps[0].entity not in _SHORT_STARTS:
         return None
@@ -100,12 +105,14 @@ async def _create_at_once(
     if stream_id is None:
         return None
     now = datetime.now(UTC)
-    await ensure_partitions(service.database, [draft.values.get("phenomenon_start") or now])
+    await ensure_partitions(service.database, [draft.values.get("phenomenon_start") or now], session)
     try:
-        async with service.database.reading() as own:
+        async with service.database.reading() if session is None else nullcontext(session) as own:
             work = Work(own, request.principal, now, service.settings)
             made = await insert_observation(work, draft, stream_id)
     except (psycopg.errors.CheckViolation, psycopg.errors.AdminShutdown):
+        if session is not None:
+            raise
         return None  # the partition was dropped, or the connection ended before the statement began
     if made is None:
         return None
