@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import psycopg
@@ -13,6 +14,7 @@ from sensorthings.http.batch.parts import Group, GroupResult, Part
 from sensorthings.http.batch.running import Run
 from sensorthings.http.messages import Answer, Request
 from sensorthings.http.ports import Service
+from sensorthings.store.partitions import PartitionMissingError
 
 BATCH = Request("POST", "$batch", "", {}, b"", "http://h/v1.1", "v1.1", ANYONE)
 
@@ -103,13 +105,36 @@ async def test_a_group_is_run_again_after_a_deadlock() -> None:
     assert _statuses(results) == [200, 200]
 
 
-async def test_a_group_is_run_again_once_only() -> None:
-    service = _Service([psycopg.errors.DeadlockDetected()] * 3)
+async def test_a_group_is_run_again_a_few_times_only() -> None:
+    service = _Service([psycopg.errors.DeadlockDetected()] * 9)
 
     results = await _run(service).answer([_group("a", "b")])
 
-    assert len(service.asked) == 2
+    assert len(service.asked) == 5
     assert _statuses(results) == [503, 424]
+
+
+async def test_months_that_a_group_needs_are_made_outside_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[datetime] = []
+
+    async def make(_: object, starts: Iterable[datetime]) -> None:
+        made.extend(starts)
+
+    monkeypatch.setattr(running, "ensure_partitions", make)
+    service = _Service(
+        [
+            PartitionMissingError([(2030, 5)]),
+            Answer(201),
+            PartitionMissingError([(2031, 1)]),
+            Answer(201),
+            Answer(201),
+        ]
+    )
+
+    results = await _run(service).answer([_group("a", "b")])
+
+    assert made == [datetime(2030, 5, 1, tzinfo=UTC), datetime(2031, 1, 1, tzinfo=UTC)]
+    assert _statuses(results) == [201, 201]
 
 
 async def test_what_fails_at_the_commit_fails_the_group() -> None:
