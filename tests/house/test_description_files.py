@@ -16,7 +16,8 @@ SHIPPED = [path for path in text_files() if path.parts[0] != "tests" and path.su
 
 def shown(*keys: str) -> list[Block]:
     """The JSON blocks of the pages that have one of these keys."""
-    return [block for block in blocks("json") if set(keys) <= set(json.loads(block.code))]
+    parsed = [(block, json.loads(block.code)) for block in blocks("json")]
+    return [block for block, content in parsed if isinstance(content, dict) and set(keys) <= set(content)]
 
 
 @pytest.mark.parametrize("path", [path for path in SHIPPED if path.name == "instances.json"], ids=str)
