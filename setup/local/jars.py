@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from setup.errors import DownloadError, PartMissingError
+from setup.local.certificates import system_certificates
 from setup.local.paths import cache_folder, exclusive_lock
 
 KAFKA_VERSION = "4.1.1"
@@ -113,7 +114,8 @@ def _resolve(folder: Path) -> list[Path]:
     except ImportError as error:
         raise PartMissingError("Fetching Kafka needs: pip install 'digital-twin-stack[local]'.") from error
     try:
-        environments = [Path(jgo.build(endpoint, cache_dir=folder).path) for endpoint in _ENDPOINTS]
+        with system_certificates():
+            environments = [Path(jgo.build(endpoint, cache_dir=folder).path) for endpoint in _ENDPOINTS]
     except (OSError, RuntimeError, ValueError) as error:
         raise DownloadError(
             f"Apache Kafka {KAFKA_VERSION} could not be fetched from Maven Central ({error}). "

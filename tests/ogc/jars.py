@@ -10,6 +10,7 @@ from typing import Final
 from zipfile import ZipFile
 
 from setup.errors import DownloadError
+from setup.local.certificates import system_certificates
 from setup.local.paths import cache_folder, exclusive_lock
 
 SUITE_VERSION: Final = "1.5"
@@ -64,7 +65,8 @@ def _resolve(downloads: Path, target: Path, wanted: set[str]) -> None:
     target.mkdir(parents=True, exist_ok=True)
     for coordinate in _COORDINATES:
         try:
-            environment = Path(jgo.build(coordinate, cache_dir=downloads).path)
+            with system_certificates():
+                environment = Path(jgo.build(coordinate, cache_dir=downloads).path)
         except (OSError, RuntimeError, ValueError) as error:
             raise DownloadError(
                 f"The OGC suite ({coordinate}) could not be fetched from Maven Central ({error}). "
