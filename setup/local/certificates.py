@@ -10,6 +10,7 @@ import os
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 _VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
@@ -22,7 +23,8 @@ def system_certificates() -> Iterator[None]:
     everything works but this.
     """
     paths = ssl.get_default_verify_paths()
-    trusted = paths.cafile or paths.capath
+    places = (os.environ.get("SSL_CERT_FILE"), paths.openssl_cafile, paths.openssl_capath)
+    trusted = next((place for place in places if place and Path(place).exists()), None)
     if trusted is None or any(name in os.environ for name in _VARIABLES):
         yield
         return
