@@ -205,7 +205,11 @@ def test_two_copies_share_the_work(site: Site) -> None:
     site.wait_for_rows(10_000)
     topic, store = site.contents()
     assert store == topic
-    assert sum(getattr(site.progress(copy), "consumed", 0) for copy in (0, 1)) >= 10_000
+    # The counters are written once a second.
+    site.wait(
+        lambda: sum(getattr(site.progress(copy), "consumed", 0) for copy in (0, 1)) >= 10_000,
+        "the counters of both",
+    )
 
 
 def test_a_stopped_recorder_has_committed_what_it_stored(site: Site) -> None:
