@@ -36,7 +36,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlalchemy.sql.elements import KeyedColumnElement
 
-from sensorthings.errors import QueryTypeError, UnsupportedError
+from sensorthings.errors import QueryTypeError
 from sensorthings.model.entities import Kind, Property
 from sensorthings.model.times import parse_instant, parse_period
 from sensorthings.odata.nodes import GeographyLiteral, Literal, PeriodLiteral
@@ -45,6 +45,7 @@ Columns = ReadOnlyColumnCollection[str, KeyedColumnElement[Any]]
 """Columns of a table, an alias or a sub-select."""
 
 _INT64 = 2**63
+_SPATIAL_HINT = "As in st_within(location,geography'POLYGON((...))')."
 _INSTANT = DateTime(timezone=True)
 TEXT_C = Text(collation="C")
 """Text that is compared by code point."""
@@ -95,12 +96,12 @@ def constant(node: Literal | PeriodLiteral | GeographyLiteral) -> Value:
     """Turn a constant into a bound parameter.
 
     Raises:
-        UnsupportedError: A geometry; spatial functions are not served yet.
+        QueryTypeError: A geometry, outside of a spatial function.
     """
     if isinstance(node, PeriodLiteral):
         return Value(Sort.PERIOD, literal(node.start, _INSTANT), literal(node.end, _INSTANT), node)
     if isinstance(node, GeographyLiteral):
-        raise UnsupportedError("Geometries in queries are not served yet.")
+        raise QueryTypeError("A geometry fits spatial functions only.", _SPATIAL_HINT)
     return _plain(node.value, node.slot)
 
 
@@ -150,10 +151,10 @@ def property_value(described: Property, columns: Columns) -> Value:
     """Take a property of an entity, given the columns of its table.
 
     Raises:
-        UnsupportedError: An area; spatial functions are not served yet.
+        QueryTypeError: An area, outside of a spatial function.
     """
     if described.kind is Kind.AREA:
-        raise UnsupportedError(f"{described.name} cannot be compared or ordered by yet.")
+        raise QueryTypeError(f"{described.name} fits spatial functions only.", _SPATIAL_HINT)
     if described.kind is Kind.RESULT:
         return Value(Sort.JSON, json_value(described, columns), number=columns[described.columns[1]])
     sort = _SORT_OF_KIND.get(described.kind, Sort.JSON)
