@@ -22,7 +22,6 @@ from sensorthings.settings import Settings
 
 Authenticate = Callable[[Mapping[str, str], Scope], Awaitable[Principal]]
 """Tells from headers and connection who asks."""
-_PREFIXES: Final = tuple(f"/{version}" for version in VERSIONS)
 _WITH_BODY: Final = frozenset({"POST", "PATCH", "PUT", "DELETE"})
 
 

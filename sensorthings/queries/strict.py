@@ -10,11 +10,11 @@ Source: OGC 18-088, table 12 (observation types and the types of their results).
 from collections.abc import Iterator
 from decimal import Decimal
 
+from client.metadata.entities import OBSERVATION_TYPE_PREFIX
 from sensorthings.errors import QueryTypeError
 from sensorthings.odata.nodes import Junction, Literal, Membership, Negation, Node, Operation, Path
 from sensorthings.queries.comparisons import COMPARISONS
 
-_PREFIX = "http://www.opengis.net/def/observationType/OGC-OM/2.0/"
 _FITTING: dict[str, tuple[type, ...]] = {
     "OM_Measurement": (int, Decimal),
     "OM_CountObservation": (int, Decimal),
@@ -29,7 +29,7 @@ def check_filter(node: Node, observation_type: str) -> None:
     Raises:
         QueryTypeError: A constant is of a kind that no result of this observation type has.
     """
-    name = observation_type.removeprefix(_PREFIX)
+    name = observation_type.removeprefix(OBSERVATION_TYPE_PREFIX)
     fitting = _FITTING.get(name)
     if fitting is None:
         return

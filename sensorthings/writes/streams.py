@@ -14,13 +14,13 @@ from sqlalchemy import BigInteger, ColumnElement, Text, bindparam, case, func, l
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlalchemy.sql.elements import KeyedColumnElement
 
+from client.metadata.entities import OBSERVATION_TYPE_PREFIX
 from sensorthings.database import Session, prepare
 from sensorthings.errors import BodyError
 from sensorthings.model.tables import datastream, system, thing
 
 Columns = ReadOnlyColumnCollection[str, KeyedColumnElement[Any]]
-OBSERVATION_TYPES: Final = "http://www.opengis.net/def/observationType/OGC-OM/2.0/"
-COMPLEX: Final = f"{OBSERVATION_TYPES}OM_ComplexObservation"
+COMPLEX: Final = f"{OBSERVATION_TYPE_PREFIX}OM_ComplexObservation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ def check_type(observation_type: str, result: object, place: str) -> None:
     Raises:
         BodyError: It does not fit.
     """
-    name = observation_type.removeprefix(OBSERVATION_TYPES)
+    name = observation_type.removeprefix(OBSERVATION_TYPE_PREFIX)
     if result is not None and name in _EXPECTED and not _fits(name, result):
         raise BodyError(
             "body.result_type",
@@ -150,7 +150,7 @@ def misfits(result: object) -> list[str]:
     """List the observationTypes that a result does not fit."""
     if result is None:
         return []
-    return [f"{OBSERVATION_TYPES}{name}" for name in _EXPECTED if not _fits(name, result)]
+    return [f"{OBSERVATION_TYPE_PREFIX}{name}" for name in _EXPECTED if not _fits(name, result)]
 
 
 def _fits(name: str, result: object) -> bool:

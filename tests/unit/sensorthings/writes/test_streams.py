@@ -2,13 +2,14 @@
 
 import pytest
 
+from client.metadata.entities import OBSERVATION_TYPE_PREFIX
 from sensorthings.errors import BodyError
-from sensorthings.writes.streams import COMPLEX, OBSERVATION_TYPES, Stream, check_result, misfits
+from sensorthings.writes.streams import COMPLEX, Stream, check_result, misfits
 
 
 def _stream(name: str = "OM_Measurement", *part_types: str) -> Stream:
-    types = [OBSERVATION_TYPES + one for one in part_types]
-    kind = COMPLEX if types else OBSERVATION_TYPES + name
+    types = [OBSERVATION_TYPE_PREFIX + one for one in part_types]
+    kind = COMPLEX if types else OBSERVATION_TYPE_PREFIX + name
     return Stream(1, bool(types), kind, len(types), types or None, None, None, None)
 
 
