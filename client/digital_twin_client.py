@@ -42,7 +42,7 @@ from client.messaging.records import HEADER_ID, HEADER_TRACEPARENT, new_record_i
 from client.messaging.security import KafkaSecurity
 from client.messaging.topics import SystemName
 from client.metadata.catalogue import DatastreamCatalogue, find_existing, register_instances
-from client.metadata.instances import Subscription, read_instances, read_mappings, read_subscription
+from client.metadata.instances import read_instances, read_mappings, wanted_subscription
 from client.metadata.observations import observation_value
 from client.metadata.results import check_result
 from client.metadata.server import MetadataServer, SensorThingsServer
@@ -50,10 +50,10 @@ from client.metadata.times import format_time, parse_time
 from client.metadata.token import token_from_environment
 from client.metadata.wire import DatastreamReference
 from client.receiver import Receiver, ReceiverCounters
+from client.renewal import CertificateWatch
 from client.settings import ClientSettings, attribute_names, checked_client_name, checked_traceparent
 
 _BOOTSTRAP_VARIABLE: Final = "DTWIN_KAFKA__BOOTSTRAP_SERVERS"
-DEFAULT_SUBSCRIPTION_FILE: Final = "subscriptions.json"
 
 
 class ClientCounters(NamedTuple):
@@ -124,7 +124,8 @@ class DigitalTwinClient:
         self.settings = settings or ClientSettings()
         self.additional_attributes = attribute_names(additional_attributes)
         self._now = now
-        self._broker = broker or self._kafka(kafka_bootstrap_servers, security)
+        self._security = security or (KafkaSecurity() if broker else KafkaSecurity.from_environment())
+        self._broker = broker or self._kafka(kafka_bootstrap_servers)
         self._server = server or SensorThingsServer(
             gost_servers,
             timeout_s=self.settings.metadata_timeout_s,
@@ -138,14 +139,13 @@ class DigitalTwinClient:
         self._is_connected = True
         self._journal = Journal(self.client_name, self.system.topics.log, now, self.settings.alive_s)
         self.logger = logging.getLogger(f"{__name__}.{self.system}.{self.client_name}")
+        self._watch = CertificateWatch(self._security, self._reopen, self.settings.certificate_check_s)
         self._producer = self._connect()
+        self._watch.start()
 
-    def _kafka(self, bootstrap_servers: str | None, security: KafkaSecurity | None) -> Broker:
-        return KafkaBroker(
-            bootstrap_servers or os.environ.get(_BOOTSTRAP_VARIABLE, ""),
-            security or KafkaSecurity.from_environment(),
-            self.settings.producer,
-        )
+    def _kafka(self, bootstrap_servers: str | None) -> Broker:
+        servers = bootstrap_servers or os.environ.get(_BOOTSTRAP_VARIABLE, "")
+        return KafkaBroker(servers, self._security, self.settings.producer)
 
     def _connect(self) -> Producer:
         topics = self.system.topics
@@ -304,7 +304,7 @@ class DigitalTwinClient:
             MessagingError: a topic to read is missing or forbidden.
         """
         self._check_connected()
-        subscription = _wanted(subscription_file, datastreams)
+        subscription = wanted_subscription(subscription_file, datastreams)
         if start not in {"earliest", "latest"}:
             raise ConfigurationError(f"start is {start!r}; choose earliest or latest", setting="start")
         logs = [system.topics.log for system in subscription.logs]
@@ -342,6 +342,14 @@ class DigitalTwinClient:
             raise ConfigurationError("nothing is subscribed. Call subscribe() before consume()")
         return receiver.receive(self.settings.max_records, timeout)
 
+    def _reopen(self, timeout_s: float) -> bool:
+        if not self._producer.reopen(timeout_s):
+            return False
+        with self._state:
+            if self._receiver is not None:
+                self._receiver.reopen()
+        return True
+
     def _report_unreadable(self, error: RecordFormatError) -> None:
         self.logger.warning("a record cannot be read and is left out: %s", error)
 
@@ -362,6 +370,7 @@ class DigitalTwinClient:
                 return
             self._is_connected = False
         atexit.unregister(self._disconnect_at_exit)
+        self._watch.stop()
         try:
             if self._receiver is not None:
                 self._receiver.close(commit=commit)
@@ -389,11 +398,3 @@ class DigitalTwinClient:
         traceback: TracebackType | None,
     ) -> None:
         self._leave(None, commit=kind is None)  # what it was working on when it failed comes again
-
-
-def _wanted(subscription_file: Path | str | None, datastreams: Iterable[str] | None) -> Subscription:
-    if datastreams is None:
-        return read_subscription(subscription_file or DEFAULT_SUBSCRIPTION_FILE)
-    if subscription_file is not None:
-        raise ConfigurationError("pass subscription_file or datastreams, not both", setting="datastreams")
-    return Subscription.of(datastreams)

@@ -15,6 +15,7 @@ which happens where they enter (the ports in `client.messaging` and `client.meta
         AccessRefusedError         an EntityRejectedError: no token, a wrong one, or not allowed
       MessagingError               BrokerUnavailableError (retriable)  TopicNotFoundError  NotAuthorizedError
                                    DeliveryError  QueueFullError (retriable)
+      EnrolmentError               a certificate was not made or renewed (retriable)
       RecordFormatError            where the record is, so that it can be found again
 """
 
@@ -169,6 +170,12 @@ class DeliveryError(MessagingError):
 
 class QueueFullError(MessagingError):
     """The local queue stayed full: Kafka takes records too slowly; this record was not taken."""
+
+    retriable = True
+
+
+class EnrolmentError(DigitalTwinError):
+    """A certificate could not be asked for, renewed, or written."""
 
     retriable = True
 

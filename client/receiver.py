@@ -111,6 +111,10 @@ class Receiver:
             return known_metadata(name, reference)
         return found
 
+    def reopen(self) -> None:
+        """Let the consumer connect anew before it reads again."""
+        self._consumer.reopen()
+
     def close(self, *, commit: bool = True) -> None:
         """Leave the group, after a commit unless told not to; waits for a call of `receive` under way."""
         with self._lock:

@@ -24,6 +24,7 @@ class ClientSettings:
     check_timeout_s: float = 10.0  # wait for Kafka when the client starts [s]
     metadata_timeout_s: float = 10.0  # wait for one answer of SensorThings [s]
     metadata_retry_s: float = 30.0  # keep trying while SensorThings is unavailable [s]
+    certificate_check_s: float = 30.0  # how often the certificate files are looked at [s]
     alive_s: float = 30.0  # how often the state "alive" is sent [s]; 0 for never
     disconnect_timeout_s: float = 60.0  # wait for deliveries when the client ends [s]
     max_records: int = 500  # largest list consume() returns

@@ -193,6 +193,11 @@ class InMemoryProducer:
             if handle is not None:
                 handle.fail(DeliveryError(f"a record for {topic} was not delivered: {reason}"))
 
+    def reopen(self, timeout_s: float) -> bool:
+        """Do nothing: there are no connections; see the port."""
+        del timeout_s
+        return True
+
     def flush(self, timeout_s: float) -> None:
         """Report what was not delivered; see the port."""
         self.book.raise_undelivered(timeout_s)
@@ -232,6 +237,9 @@ class InMemoryConsumer:
         for record in records:
             self._handed_out[record.topic, record.partition] = record.offset + 1
         return records
+
+    def reopen(self) -> None:
+        """Do nothing: there are no connections; see the port."""
 
     def commit(self, *, wait: bool) -> None:
         """Commit everything received so far; see the port. It is done at once, whatever `wait` says."""

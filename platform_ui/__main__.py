@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+from pathlib import Path
 from types import FrameType
 from typing import Annotated, NoReturn
 
@@ -11,8 +12,12 @@ import uvicorn
 
 from client.errors import ConfigurationError, DigitalTwinError
 from platform_ui import db
+from platform_ui.accounts.commands import add_commands as add_account_commands
 from platform_ui.app import create_app
-from platform_ui.demo import load_demo
+from platform_ui.audit.commands import add_commands as add_audit_commands
+from platform_ui.browser.server import server_options
+from platform_ui.demo import load_demo, refuse_known_passwords
+from platform_ui.demo_credentials import hand_out
 from platform_ui.settings import PlatformSettings, database_url
 from platform_ui.systems.tail import TailHub
 
@@ -23,6 +28,8 @@ GRACE_S = 3
 command = typer.Typer(
     name="platform", help="The platform: pages and API of the Digital Twin Stack.", no_args_is_help=True
 )
+add_account_commands(command)
+add_audit_commands(command)
 
 
 class _Server(uvicorn.Server):
@@ -48,14 +55,17 @@ def serve(
     settings = _settings()
     if migrate_first:
         db.migrate(settings.database_url)
-    app = create_app(settings)
+    try:
+        asyncio.run(refuse_known_passwords(settings))
+        app = create_app(settings)
+    except ConfigurationError as error:
+        _refuse(error, USAGE)
     config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
         timeout_graceful_shutdown=GRACE_S,
-        access_log=False,
-        server_header=False,
+        **server_options(),
     )
     _Server(config, app.state.tails).run()
 
@@ -70,12 +80,19 @@ def migrate() -> None:
 
 
 @command.command("load-demo")
-def load_demo_data() -> None:
+def load_demo_data(
+    credentials: Annotated[
+        Path | None, typer.Option(help="Issue certificates for its client apps into this folder.")
+    ] = None,
+) -> None:
     """Create the demo's people, companies, systems, client apps and stream apps; can be repeated."""
     settings = _settings()
     db.migrate(settings.database_url)
     try:
         summary = asyncio.run(load_demo(settings))
+        if credentials is not None:
+            issued = asyncio.run(hand_out(settings, credentials))
+            summary = f"{summary}, {issued} certificates issued"
     except ConfigurationError as error:
         _refuse(error, USAGE)
     except DigitalTwinError as error:

@@ -7,13 +7,23 @@ What lives here: the errors of the service layer and ``STATUS_OF``. What does no
 DigitalTwinError
   PlatformError
     NotLoggedInError       nobody is logged in
+    ProofError             a device did not prove who it is: certificate, signature, one-time token
     NotFoundError          unknown, or of somebody else: both look alike
     ForbiddenError         visible, but for others to do; a stale form, a missing CSRF token
+      SecondFactorNeededError    a company asks for it
+      ConfirmationNeededError    the log-in is too old for a sensitive change
+      LogInRefusedError    a log-in by another service is not accepted
     ConflictError          the rule or the database says no: what to do first
+      ContractNeededError  records would cross companies without a contract
     FormError              fields that cannot be accepted, with one message each
-    TooManyAttemptsError   failed log-ins
+    TooManyAttemptsError   failed log-ins, codes, sign-ups
+    LogInServiceError      the other service for log-ins does not answer as it should (retriable)
     BrokerError            Kafka did not do what was asked for (retriable)
+      AuthorizerMissingError   it has no access rules at all
+      BrokerRefusedError       it does not let the platform do it
     RunnerError            the runner of stream apps did not do what was asked for (retriable)
+    MailError              the mail server did not take a mail (retriable)
+    AuditBrokenError       the audit log is not as it was written
     MetadataError          SensorThings did not do what was asked for (retriable)
 ```
 """
@@ -56,6 +66,12 @@ class NotLoggedInError(PlatformError):
         super().__init__(detail)
 
 
+class ProofError(PlatformError):
+    """A device did not prove who it is: its certificate, signature or one-time token does not count."""
+
+    default_code = "credential.not_proven"
+
+
 class NotFoundError(PlatformError):
     """The object does not exist, or belongs to somebody else; the two are not told apart."""
 
@@ -68,10 +84,61 @@ class ForbiddenError(PlatformError):
     default_code = "platform.forbidden"
 
 
+class LogInRefusedError(ForbiddenError):
+    """A log-in by another service is not accepted: stale, not for us, or of somebody we do not let in."""
+
+    default_code = "account.log_in_refused"
+
+
+class SecondFactorNeededError(ForbiddenError):
+    """A company of the person asks for a second factor, and they have none yet."""
+
+    default_code = "account.second_factor_needed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A company that you work for asks its people for a second factor.",
+            hint="Set it up on the page /account/second-factor.",
+        )
+
+
+class ConfirmationNeededError(ForbiddenError):
+    """The person must prove again who they are before a sensitive change."""
+
+    default_code = "account.confirmation_needed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Prove again that it is you: your log-in is some time ago.",
+            hint="Do it on the page /account/confirm.",
+        )
+
+
 class ConflictError(PlatformError):
     """A rule or a constraint of the database refuses the change."""
 
     default_code = "platform.conflict"
+
+
+class ContractNeededError(ConflictError):
+    """Records would go from one company to another without a contract that is in force.
+
+    Attributes:
+        provider: full name of the system that would give.
+        consumer: full name of the system that would receive.
+    """
+
+    default_code = "contract.needed"
+
+    def __init__(self, provider: str, consumer: str) -> None:
+        super().__init__(
+            f"No contract in force lets {consumer} have records of {provider}.",
+            hint=f"Request one at /contracts/new?provider={provider}&consumer={consumer} and let both sides "
+            "sign it.",
+            fields={"contracts": f"It needs a contract: {provider} gives, {consumer} receives."},
+        )
+        self.provider = provider
+        self.consumer = consumer
 
 
 class FormError(PlatformError):
@@ -85,7 +152,7 @@ class FormError(PlatformError):
 
 
 class TooManyAttemptsError(PlatformError):
-    """Too many failed log-ins for this account.
+    """Something was tried too often: passwords, codes, sign-ups, links.
 
     Attributes:
         retry_after_s: when to try again [s].
@@ -95,8 +162,15 @@ class TooManyAttemptsError(PlatformError):
 
     def __init__(self, retry_after_s: int) -> None:
         minutes = max(1, round(retry_after_s / 60))
-        super().__init__(f"Too many failed log-ins. Try again in {minutes} minutes.")
+        super().__init__(f"Too many attempts. Try again in {minutes} minutes.")
         self.retry_after_s = retry_after_s
+
+
+class LogInServiceError(PlatformError):
+    """The service by which people log in does not answer, or not as OpenID Connect wants it."""
+
+    default_code = "account.log_in_service"
+    retriable = True
 
 
 class BrokerError(PlatformError):
@@ -106,11 +180,54 @@ class BrokerError(PlatformError):
     retriable = True
 
 
+class AuthorizerMissingError(BrokerError):
+    """Kafka enforces no access rules: its brokers have no authorizer."""
+
+    default_code = "broker.no_authorizer"
+    retriable = False
+
+    def __init__(self, bootstrap_servers: str) -> None:
+        super().__init__(
+            f"Kafka at {bootstrap_servers} enforces no access rules: everybody may read and write all of it.",
+            hint="Set on every broker and controller, then restart them one by one: "
+            "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer, "
+            "allow.everyone.if.no.acl.found=false, and the brokers and the platform in super.users.",
+        )
+
+
+class BrokerRefusedError(BrokerError):
+    """Kafka does not let the platform do what it needs to do."""
+
+    default_code = "broker.refused"
+    retriable = False
+
+
 class RunnerError(PlatformError):
     """The runner of stream apps cannot be read or written."""
 
     default_code = "runner.failed"
     retriable = True
+
+
+class MailError(PlatformError):
+    """The mail server did not take a mail."""
+
+    default_code = "mail.failed"
+    retriable = True
+
+
+class AuditBrokenError(PlatformError):
+    """The audit log is not as it was written.
+
+    Attributes:
+        position: Where it stops being so: the first broken entry.
+    """
+
+    default_code = "audit.broken"
+
+    def __init__(self, position: int, reason: str) -> None:
+        super().__init__(f"The audit log is broken at entry {position}: {reason}.")
+        self.position = position
 
 
 class MetadataError(PlatformError):
@@ -122,13 +239,19 @@ class MetadataError(PlatformError):
 
 STATUS_OF: Mapping[type[PlatformError], HTTPStatus] = {
     NotLoggedInError: HTTPStatus.UNAUTHORIZED,
+    ProofError: HTTPStatus.UNAUTHORIZED,
     NotFoundError: HTTPStatus.NOT_FOUND,
     ForbiddenError: HTTPStatus.FORBIDDEN,
+    LogInRefusedError: HTTPStatus.FORBIDDEN,
+    LogInServiceError: HTTPStatus.SERVICE_UNAVAILABLE,
     ConflictError: HTTPStatus.CONFLICT,
+    ContractNeededError: HTTPStatus.CONFLICT,
     FormError: HTTPStatus.UNPROCESSABLE_ENTITY,
     TooManyAttemptsError: HTTPStatus.TOO_MANY_REQUESTS,
     BrokerError: HTTPStatus.SERVICE_UNAVAILABLE,
     RunnerError: HTTPStatus.SERVICE_UNAVAILABLE,
+    MailError: HTTPStatus.SERVICE_UNAVAILABLE,
+    AuditBrokenError: HTTPStatus.INTERNAL_SERVER_ERROR,
     MetadataError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 

@@ -3,13 +3,16 @@
 What lives here: what the forms of all domains share. What does not: the fields of any form.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 
 from platform_ui.errors import FormError
 
+_UNKEEPABLE = re.compile("[\x00\ud800-\udfff]")
 LEVEL_PATTERN = r"^[A-Za-z0-9-]*$"
 APP_NAME_PATTERN = r"^[A-Za-z0-9_-]*$"
 STREAM_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"  # also a folder and a consumer group
@@ -21,6 +24,14 @@ class Form(BaseModel):
     """A form; surrounding blanks are dropped, unknown fields (such as the CSRF token) are left aside."""
 
     model_config = ConfigDict(str_strip_whitespace=True, extra="ignore", frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_text(cls, value: object) -> object:
+        """Refuse what no database can keep: the character NUL, and halves of surrogate pairs."""
+        if isinstance(value, str) and _UNKEEPABLE.search(value):
+            raise PydanticCustomError("unkeepable", "There is a character in it that cannot be kept.")
+        return value
 
 
 Secret = Annotated[str, StringConstraints(strip_whitespace=False, min_length=1, max_length=128)]

@@ -52,6 +52,41 @@ class SiteMetrics:
         self.watchers = Gauge(
             "dtwin_platform_tail_watchers", "Browsers that watch a live tail.", registry=self.registry
         )
+        self.acl_changes = Counter(
+            "dtwin_platform_acl_changes",
+            "Access rules made and removed at the broker.",
+            ["change"],
+            registry=self.registry,
+        )
+        self.acl_drift = Counter(
+            "dtwin_platform_acl_drift",
+            "Access rules that somebody else had changed, mended.",
+            ["change"],
+            registry=self.registry,
+        )
+        self.acl_entries = Gauge(
+            "dtwin_platform_acl_entries", "Access rules that the platform keeps.", registry=self.registry
+        )
+        self.acl_compared = Gauge(
+            "dtwin_platform_acl_compared_timestamp_seconds",
+            "When registry and broker were last compared in full [s since 1970].",
+            registry=self.registry,
+        )
+
+    def entries_changed(self, made: int, removed: int) -> None:
+        """Count access rules that were made and removed."""
+        self.acl_changes.labels("made").inc(made)
+        self.acl_changes.labels("removed").inc(removed)
+
+    def drift_mended(self, made: int, removed: int) -> None:
+        """Count those of them that somebody else had changed."""
+        self.acl_drift.labels("made").inc(made)
+        self.acl_drift.labels("removed").inc(removed)
+
+    def compared(self, entries: int) -> None:
+        """Note that all access rules are as they should be."""
+        self.acl_entries.set(entries)
+        self.acl_compared.set_to_current_time()
 
 
 class MetricsMiddleware:

@@ -14,10 +14,12 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from client.errors import InvalidNameError
 from platform_ui.errors import (
+    ConfirmationNeededError,
     FormError,
     NotFoundError,
     NotLoggedInError,
     PlatformError,
+    SecondFactorNeededError,
     TooManyAttemptsError,
     status_of,
 )
@@ -28,6 +30,10 @@ _log = logging.getLogger(__name__)
 
 API_PREFIX = "/api/"
 PROBLEM_TYPE = "application/problem+json"
+EXPLANATION = "/explain"
+_EXPLAINED = ("/companies/", "/systems/", "/contracts/")
+# What a person can do about an error on a page of its own.
+_STEPS = {ConfirmationNeededError: "/account/confirm", SecondFactorNeededError: "/account/second-factor"}
 
 
 def install(app: FastAPI) -> None:
@@ -62,9 +68,25 @@ def problem(request: Request, error: PlatformError, status: int) -> Response:
     }
     if error.hint:
         body["hint"] = error.hint
+    explanation = explanation_of(request, status)
+    if explanation:
+        body["explain"] = explanation
     if error.fields:
         body["errors"] = [{"pointer": f"/{name}", "detail": text} for name, text in error.fields.items()]
     return JSONResponse(body, status_code=status, media_type=PROBLEM_TYPE)
+
+
+def explanation_of(request: Request, status: int) -> str:
+    """Return the address of the page that explains a refusal to somebody who is logged in, or an empty text.
+
+    It is the same for what is somebody else's and for what is not there.
+    """
+    path = request.url.path
+    is_refusal = status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
+    is_about = path.removeprefix("/api/v1").startswith(_EXPLAINED)
+    if not is_refusal or not is_about or getattr(request.state, "user", None) is None:
+        return ""
+    return f"{EXPLANATION}?asked={quote(path, safe='/')}"
 
 
 async def _on_platform_error(request: Request, error: Exception) -> Response:
@@ -83,16 +105,25 @@ def _answer(request: Request, error: PlatformError, status: int) -> Response:
         return _to_login(request, error)
     if wants_problem(request):
         return problem(request, error, status)
-    return Page(request).render("errors/error.html", status=status, error=error, status_code=status)
+    for kind, address in _STEPS.items():
+        if isinstance(error, kind):
+            return RedirectResponse(f"{address}{_following(request)}", status_code=HTTPStatus.SEE_OTHER)
+    explanation = explanation_of(request, status)
+    return Page(request).render(
+        "errors/error.html", status=status, error=error, status_code=status, explanation=explanation
+    )
 
 
 def _to_login(request: Request, error: PlatformError) -> Response:
-    following = f"?next={quote(request.url.path)}" if request.method == "GET" else ""
     if wants_problem(request):
         response = problem(request, error, HTTPStatus.UNAUTHORIZED)
         response.headers["HX-Redirect"] = "/login"
         return response
-    return RedirectResponse(f"/login{following}", status_code=HTTPStatus.SEE_OTHER)
+    return RedirectResponse(f"/login{_following(request)}", status_code=HTTPStatus.SEE_OTHER)
+
+
+def _following(request: Request) -> str:
+    return f"?next={quote(request.url.path)}" if request.method == "GET" else ""
 
 
 async def _on_invalid_name(request: Request, error: Exception) -> Response:

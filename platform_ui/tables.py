@@ -3,12 +3,15 @@
 from sqlalchemy import MetaData
 
 from platform_ui.accounts import models as accounts
+from platform_ui.accounts import oidc_models as identities
 from platform_ui.audit import models as audit
 from platform_ui.clients import models as clients
 from platform_ui.companies import models as companies
+from platform_ui.contracts import models as contracts
+from platform_ui.credentials import models as credentials
 from platform_ui.db import Model
 from platform_ui.streams import models as streams
 from platform_ui.systems import models as systems
 
-MODELS = (accounts, audit, companies, systems, clients, streams)
+MODELS = (accounts, identities, audit, companies, systems, clients, credentials, contracts, streams)
 METADATA: MetaData = Model.metadata

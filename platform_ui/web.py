@@ -96,24 +96,33 @@ class Page:
         return response
 
     def redirect(self, url: str, notice: str = "") -> Response:
-        """Return a redirect to another page, which shows the notice (RFC 9110, clause 15.4.4 "See Other")."""
+        """Return a redirect to another page, which shows the notice (RFC 9110, clause 15.4.4 "See Other").
+
+        Raises:
+            ValueError: the address would lead to another site.
+        """
+        if not url.startswith("/") or url.startswith(("//", "/\\")):
+            raise ValueError(f"{url!r} is not a page of this site")
         response = RedirectResponse(url, status_code=HTTPStatus.SEE_OTHER)
         if notice:
             put_notice(self.request, response, Notice("success", notice))
         return response
 
     async def form(self) -> dict[str, str]:
-        """Return the text fields of the form that was sent, files left out."""
-        return {name: value for name, value in (await self.request.form()).items() if isinstance(value, str)}
+        """Return the text fields of the form that was sent, files and the character NUL left out."""
+        fields = (await self.request.form()).items()
+        return {name: value.replace("\x00", "") for name, value in fields if isinstance(value, str)}
 
     def _context(self, response: Response) -> dict[str, Any]:
         token = csrf_token(self.request)
+        provider = self.request.app.state.oidc
         return {
             "user": getattr(self.request.state, "user", None),
             "path": self.request.url.path,
             "csrf": token,
             "htmx_headers": json.dumps({"X-CSRF-Token": token}),
             "notice": take_notice(self.request, response),
+            "oidc_name": provider.settings.name if provider else "",
             "is_demo": self.request.app.state.is_demo,
         }
 

@@ -1,9 +1,9 @@
 """`dtwin test`: every check of the house in the order of its price, with one summary at the end.
 
-Style and types first, then unit tests, then tests with real services: these wait more than they compute, so
-two lanes of them run at a time, and what a step printed appears when it has ended. Tests through the browser
-come last, alone. Nothing is installed here: the start script has put the development lock into the
-environment.
+Style and types first, then unit tests and the audit of dependencies, then tests with real services: these
+wait more than they compute, so two lanes of them run at a time, and what a step printed appears when it has
+ended. Tests through the browser come last, alone. Nothing is installed here: the start script has put the
+development lock into the environment.
 """
 
 from __future__ import annotations
@@ -91,9 +91,12 @@ def all_steps(clone: Path) -> list[Step]:
         # The tool's own start: it has no `python -m` form.
         Step("imports", (python, "-c", "from importlinter.cli import lint_imports_command as run; run()")),
     ]
+    audit = Step("audit", (python, "-m", "setup.audit"))
     for name, arguments in _TESTS:
         if any((clone / arguments[0]).rglob("test_*.py")):
             steps.append(Step(name, (python, "-m", "pytest", *arguments), takes_pytest_arguments=True))
+        if name == "house":
+            steps.append(audit)
     return steps
 
 

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import time
 import webbrowser
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -29,6 +29,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from setup.credentials import client_environment, credentials_last
 from setup.crossings import Crossing, CrossingWatch
 from setup.errors import PartNotReadyError, SetupError
 from setup.local.paths import Home
@@ -130,7 +131,8 @@ def _load_companies(stack: Stack, environment: dict[str, str], report: Report) -
     home = stack.home
     settings = _platform_environment(home)
     present = _demo_version(settings["DTWIN_PLATFORM__DATABASE_URL"])
-    if home.demo_loaded_file.is_file() and home.demo_loaded_file.read_text(encoding="utf-8") == present:
+    loaded = home.demo_loaded_file.is_file() and home.demo_loaded_file.read_text(encoding="utf-8") == present
+    if loaded and credentials_last(home, _programs()):
         report.part("demo companies", "ready", "loaded by an earlier run")
         return
     report.part("demo companies", "starting", "accounts, systems with their topics, clients, stream apps")
@@ -141,7 +143,7 @@ def _load_companies(stack: Stack, environment: dict[str, str], report: Report) -
 
 def _demo_version(database: str) -> str:
     """Return a text that changes when the demo's definition or its database does."""
-    definition = importlib.util.find_spec("platform_ui.demo")
+    definition = importlib.util.find_spec("platform_ui.demo_world")
     if definition is None or definition.origin is None:
         raise SetupError("The package platform_ui is not installed: pip install 'digital-twin-stack[local]'.")
     return hashlib.sha256(Path(definition.origin).read_bytes() + database.encode()).hexdigest()
@@ -151,7 +153,7 @@ def _start_loading(stack: Stack, environment: dict[str, str]) -> subprocess.Pope
     home = stack.home
     with home.log_file("load-demo").open("ab") as output:
         loading = subprocess.Popen(
-            module_command("platform_ui", "load-demo"),
+            module_command("platform_ui", "load-demo", *_credentials_option(home, environment)),
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -163,6 +165,11 @@ def _start_loading(stack: Stack, environment: dict[str, str]) -> subprocess.Pope
     if identity is not None:
         stack.state.put(PartState("load-demo", "", identity.pid, identity.started_at, kind="program"))
     return loading
+
+
+def _credentials_option(home: Home, environment: Mapping[str, str]) -> tuple[str, ...]:
+    # Without an authority the broker is somebody else's, and so are the credentials for it.
+    return ("--credentials", str(home.credentials)) if environment.get("DTWIN_PKI__DIRECTORY") else ()
 
 
 def _finish_loading(loading: subprocess.Popen[bytes], home: Home) -> None:
@@ -187,7 +194,11 @@ def _start_programs(stack: Stack, addresses: Addresses, speed: float | None, rep
         stack.home, addresses, [(program.system, program.name) for program in programs]
     )
     for program in programs:
-        environment = stack_environment(stack.home, addresses) | tokens[program.system, program.name]
+        environment = (
+            stack_environment(stack.home, addresses, None)
+            | tokens[program.system, program.name]
+            | client_environment(stack.home, addresses, program)
+        )
         arguments = list(program.arguments)
         if speed is not None and "--speed" in arguments:
             arguments[arguments.index("--speed") + 1] = f"{speed:g}"

@@ -51,12 +51,38 @@ MOUNTS = {
         "Try a statement on recorded data, without a broker.",
         (("lark", "msgspec"), "streamhub"),
     ),
+    "acl": Mount(
+        "platform_ui.acls.commands",
+        "acl",
+        "Bring the broker's access rules to what is registered; show drift.",
+        (("aiokafka", "sqlalchemy", "psycopg", "fastapi"), "platform"),
+        prepare="setup.acl_commands",
+    ),
+    "explain": Mount(
+        "setup.explain_commands",
+        "explain",
+        "Say why somebody may do something, or the smallest thing that is missing.",
+        (("sqlalchemy", "psycopg", "fastapi"), "platform"),
+        prepare="setup.acl_commands",
+    ),
     "recorder": Mount(
         "adapters.observation_store.commands",
         "recorder",
         "Record what all systems send, once each; replay it.",
         (("msgspec", "psycopg", "psutil"), "platform"),
         prepare="setup.recording",
+    ),
+    "pki": Mount(
+        "setup.pki_commands",
+        "pki",
+        "Show and renew the certificates of this machine; rotate the broker's without a restart.",
+        (("confluent_kafka", "cryptography", "psutil", "psycopg"), "local"),
+    ),
+    "proxy": Mount(
+        "setup.proxy_commands",
+        "proxy",
+        "Put one TLS port in front of platform and SensorThings (nginx).",
+        (("cryptography", "jinja2", "psutil"), "local"),
     ),
 }
 

@@ -12,13 +12,16 @@ import secrets
 import signal
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
-from setup.errors import PartMissingError
+from client.errors import ConfigurationError
+from platform_ui.audit.keys import make_key
+from setup.errors import PartMissingError, SetupError
 from setup.local.paths import Home, clone_folder
 from setup.local.postgres import database_url
+from setup.local.secret_files import write_secret
 from setup.local.state import PartState
+from setup.local.trust import OPERATOR, LocalTrust
 
 KAFKA_PORT = 9092
 SENSORTHINGS_PORT = 8084
@@ -34,6 +37,7 @@ GIVEN_BY = {
     "sensorthings": "DTWIN_SENSORTHINGS__URL",
 }
 
+_PROTECTION = ("DTWIN_KAFKA__SECURITY_PROTOCOL", "DTWIN_KAFKA__SSL_", "DTWIN_KAFKA__SASL_")
 PATIENCE_S = 25.0  # how long a part may take to end in order before it is killed
 _POLITE_SIGNALS = {
     "postgres": signal.SIGINT
@@ -46,7 +50,8 @@ class Addresses:
 
     Attributes:
         kafka: Bootstrap servers.
-        kafka_settings: Further environment with which clients reach the broker (protection).
+        trust: Who signs the certificates of those who reach the broker; None for a given broker: our own
+            environment says how that one is reached.
         sensorthings_token_file: File with the admin token of the SensorThings service; empty for one that is
             given by URL, whose token comes in our own environment.
         postgres: libpq URL of the maintenance database.
@@ -58,8 +63,18 @@ class Addresses:
     postgres: str
     sensorthings: str
     platform: str
-    kafka_settings: Mapping[str, str] = field(default_factory=dict)
+    trust: LocalTrust | None = None
     sensorthings_token_file: str = ""
+
+    def kafka_settings(self, service: str | None) -> dict[str, str]:
+        """Return the environment with which a service reaches the broker.
+
+        Args:
+            service: Its name; None for a program that shows credentials of its own.
+        """
+        if self.trust is None or service is None:
+            return {}
+        return self.trust.service(service).environment()
 
 
 def given_address(part: str, environment: Mapping[str, str] = os.environ) -> str | None:
@@ -114,11 +129,21 @@ def base_environment(home: Home) -> dict[str, str]:
     return environment
 
 
-def stack_environment(home: Home, addresses: Addresses) -> dict[str, str]:
-    """Return the environment from which programs of the stack find its services."""
+def stack_environment(home: Home, addresses: Addresses, service: str | None = OPERATOR) -> dict[str, str]:
+    """Return the environment from which programs of the stack find its services.
+
+    Args:
+        home: Folders of the stack.
+        addresses: Where the services are.
+        service: As whom the program reaches Kafka; None for one that shows credentials of its own.
+    """
+    base = base_environment(home)
+    if addresses.trust is not None:
+        # What our own environment says of another broker does not count for this one.
+        base = {name: value for name, value in base.items() if not name.startswith(_PROTECTION)}
     return {
-        **base_environment(home),
-        **addresses.kafka_settings,
+        **base,
+        **addresses.kafka_settings(service),
         "DTWIN_KAFKA__BOOTSTRAP_SERVERS": addresses.kafka,
         "DTWIN_SENSORTHINGS__URL": addresses.sensorthings,
         "DTWIN_RUNNER__DIRECTORY": str(home.runner),
@@ -132,7 +157,9 @@ def sensorthings_settings(addresses: Addresses) -> dict[str, str]:
         "DTWIN_SENSORTHINGS__DATABASE_URL": database_url(addresses.postgres, "sensorthings"),
         "DTWIN_SENSORTHINGS__HOST": host,
         "DTWIN_SENSORTHINGS__PORT": port,
-        "DTWIN_SENSORTHINGS__ROOT_URL": addresses.sensorthings,
+        # Behind a proxy people know another address, which the operator names.
+        "DTWIN_SENSORTHINGS__ROOT_URL": os.environ.get("DTWIN_SENSORTHINGS__ROOT_URL")
+        or addresses.sensorthings,
         "DTWIN_SENSORTHINGS__OUTBOX": "true",
         "DTWIN_SENSORTHINGS__ADMIN_TOKEN_FILE": addresses.sensorthings_token_file,
     }
@@ -142,27 +169,36 @@ def platform_settings(home: Home, addresses: Addresses, mode: str) -> dict[str, 
     """Return the settings of the platform; secrets are handed over as the names of their files."""
     host, _, port = addresses.platform.partition("://")[2].partition(":")
     token = addresses.sensorthings_token_file
-    return ({"DTWIN_SENSORTHINGS__TOKEN_FILE": token} if token else {}) | {
-        "DTWIN_PLATFORM__DATABASE_URL": database_url(addresses.postgres, "platform"),
-        "DTWIN_PLATFORM__HOST": host,
-        "DTWIN_PLATFORM__PORT": port,
-        "DTWIN_PLATFORM__MODE": mode,
-        "DTWIN_PLATFORM__SECRET_KEY_FILE": str(home.secret_key_file),
+    authority = {
+        "DTWIN_PKI__DIRECTORY": str(home.pki),
+        "DTWIN_PKI__PASSPHRASE_FILE": str(home.pki_passphrase_file),
     }
+    given = authority if addresses.trust else {}
+    return (
+        ({"DTWIN_SENSORTHINGS__TOKEN_FILE": token} if token else {})
+        | given
+        | {
+            "DTWIN_PLATFORM__DATABASE_URL": database_url(addresses.postgres, "platform"),
+            "DTWIN_PLATFORM__HOST": host,
+            "DTWIN_PLATFORM__PORT": port,
+            "DTWIN_PLATFORM__MODE": mode,
+            "DTWIN_PLATFORM__SECRET_KEY_FILE": str(home.secret_key_file),
+            "DTWIN_AUDIT__KEY_FILE": str(home.audit_key_file),
+        }
+    )
 
 
 def ensure_secrets(home: Home) -> None:
-    """Make the platform's secret key and the admin token of SensorThings, unless they are there."""
+    """Make the platform's secret key, the admin token of SensorThings and the audit key, where missing.
+
+    Raises:
+        SetupError: the audit key cannot be written.
+    """
     for path in (home.secret_key_file, home.sensorthings_token_file):
         if not path.exists():
             write_secret(path, secrets.token_urlsafe(48))
-
-
-def write_secret(path: Path, text: str) -> None:
-    """Write a file that only its owner may read; one that is there is replaced at once."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    fresh.replace(path)
+    if not home.audit_key_file.exists():
+        try:
+            make_key(home.audit_key_file)
+        except ConfigurationError as error:
+            raise SetupError(str(error)) from error

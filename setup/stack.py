@@ -22,12 +22,12 @@ from setup.errors import PartNotReadyError, SetupError
 from setup.local.answers import Answer, ask_broker, ask_health
 from setup.local.jars import kafka_class_path
 from setup.local.kafka import LocalKafka
-from setup.local.listeners import KafkaListeners
 from setup.local.paths import Home, exclusive_lock
 from setup.local.ports import LOOPBACK, free_port_from
 from setup.local.postgres import LocalPostgres, create_database
 from setup.local.processes import log_tail, start_process
 from setup.local.state import PartState, StateFile
+from setup.local.trust import OPERATOR, LocalTrust
 from setup.recording import recorder_settings, wait_for_recorder
 from setup.report import Report, SilentReport
 from setup.services import (
@@ -97,6 +97,8 @@ class Stack:
         ensure_secrets(self.home)
         with exclusive_lock(self.home.lock_file, lambda: self._report.note(WAITING)):
             plan = self._plan()
+            if plan.addresses.trust is not None:
+                plan.addresses.trust.authority()  # made before the threads begin that all need it
             if given_address("kafka", self._environment) is None and not self._is_running("kafka"):
                 # Before the threads begin: a long download must be easy to interrupt.
                 kafka_class_path(say=lambda text: self._report.part("kafka", "starting", text))
@@ -135,7 +137,7 @@ class Stack:
             platform=f"http://{LOOPBACK}:{platform}",
             # A given broker is reached with the settings that came with its address in our own environment.
             sensorthings_token_file="" if given_sensorthings else str(self.home.sensorthings_token_file),
-            kafka_settings={} if kafka == 0 else KafkaListeners(kafka, 0).client_environment(),
+            trust=None if kafka == 0 else LocalTrust(self.home.pki, self.home.pki_passphrase_file),
         )
         return _Plan(addresses, kafka)
 
@@ -195,10 +197,15 @@ class Stack:
         if self._is_given("kafka", plan.addresses.kafka):
             self._check_given("kafka", ask_broker(plan.addresses.kafka, dict(self._environment), 10))
             return
+        broker = LocalKafka(
+            self.home.kafka,
+            plan.kafka_port,
+            log_file=self.home.log_file("kafka"),
+            trust=plan.addresses.trust,
+        )
         if self._is_running("kafka"):
             self._report.part("kafka", "ready", plan.addresses.kafka)
             return
-        broker = LocalKafka(self.home.kafka, plan.kafka_port, log_file=self.home.log_file("kafka"))
         broker.start(lambda text: self._report.part("kafka", "starting", text))
         if broker.process is not None:
             ports = {"client": plan.kafka_port, "controller": broker.listeners.controller_port}
@@ -209,7 +216,7 @@ class Stack:
                     broker.process.pid,
                     broker.process.started_at,
                     ports,
-                    settings=broker.listeners.client_environment(),
+                    settings=broker.environment(OPERATOR),
                 )
             )
         broker.wait_ready(READY_TIMEOUT_S)
@@ -278,9 +285,10 @@ class Stack:
         self, part: PartState, module: str, arguments: tuple[str, ...], plan: _Plan, settings: dict[str, str]
     ) -> None:
         """Start one of our own services, or restart it when it runs with other settings."""
+        as_service = None if part.name == "runner" else part.name  # stream apps show their own credentials
         known = {
             **settings,
-            **plan.addresses.kafka_settings,
+            **plan.addresses.kafka_settings(as_service),
             "DTWIN_KAFKA__BOOTSTRAP_SERVERS": plan.addresses.kafka,
             "DTWIN_SENSORTHINGS__URL": plan.addresses.sensorthings,
         }
@@ -297,7 +305,7 @@ class Stack:
         process = start_process(
             module_command(module, *arguments),
             log_file=self.home.log_file(part.name),
-            environment=stack_environment(self.home, plan.addresses) | settings,
+            environment=stack_environment(self.home, plan.addresses, as_service) | settings,
             folder=self.home.folder,
         )
         self._record(replace(part, pid=process.pid, started_at=process.started_at, settings=known))

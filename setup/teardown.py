@@ -80,7 +80,15 @@ def _end(part: PartState, home: Home, state: StateFile, report: Report) -> None:
 
 def _remove_files(home: Home) -> None:
     LocalPostgres(home.postgres).remove()
-    for folder in (home.kafka, home.postgres, home.runner, home.logs, home.secret_key_file.parent):
+    for folder in (
+        home.kafka,
+        home.postgres,
+        home.runner,
+        home.logs,
+        home.pki,
+        home.credentials,
+        home.secret_key_file.parent,
+    ):
         shutil.rmtree(folder, ignore_errors=True)
     for file in (
         home.state_file,

@@ -17,7 +17,8 @@ from platform_ui.access.port import SensorThingsAccess, client_principal, own_ri
 from platform_ui.errors import MetadataError
 from setup.errors import SetupError
 from setup.local.paths import Home
-from setup.services import Addresses, write_secret
+from setup.local.secret_files import write_secret
+from setup.services import Addresses
 
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _TIMEOUT_S = 5.0

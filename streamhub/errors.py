@@ -7,6 +7,7 @@
       StreamAppError             a stream app cannot do its work
         SpecificationError       what a stream app should do is not written down properly
         CopyFencedError          another process runs the same copy of the app
+        ContractEndedError       a contract that binds the app has ended
         RunnerError              the runner or its directory cannot be used
           RunnerBusyError        another runner already works on the directory
 
@@ -16,6 +17,7 @@ Lives here: the tree and the drawing of the caret. Does not live here: who raise
 from client.errors import DigitalTwinError
 
 __all__ = [
+    "ContractEndedError",
     "CopyFencedError",
     "QueryError",
     "QuerySyntaxError",
@@ -113,6 +115,18 @@ class CopyFencedError(StreamAppError):
     def __init__(self, message: str, *, kafka: str = "") -> None:
         super().__init__(message)
         self.kafka = kafka
+
+
+class ContractEndedError(StreamAppError):
+    """Say that a contract which binds the app has ended, so that it may pass nothing on any more.
+
+    Attributes:
+        contract: Id of the contract.
+    """
+
+    def __init__(self, message: str, *, contract: str = "") -> None:
+        super().__init__(message)
+        self.contract = contract
 
 
 class RunnerError(StreamAppError):

@@ -22,6 +22,7 @@ _TIMES: Final = {
     "LATER": "the latest of all joined records",
 }
 _DEFAULT_TIME: Final = "LATER"
+_KEPT: Final = ("phenomenonTime", "resultTime", "result", "Datastream")
 _SPANS: Final = (
     (86_400_000_000, "d"),
     (3_600_000_000, "h"),
@@ -73,6 +74,7 @@ def explain(
     """
     sections = [
         Section("reads", tuple(_reads(compiled, partitions or {}))),
+        Section("contracts", tuple(_contracts(app))),
         Section("joins", tuple(_joins(compiled))),
         Section("writes", tuple(_writes(compiled, app, units or {}))),
         Section("needs", tuple(_needs(compiled, app))),
@@ -103,6 +105,25 @@ def _reads(compiled: CompiledStatement | Derivation, partitions: Mapping[str, in
         lines.append(f"where {render_expression(compiled.tree.where)}")
     if isinstance(compiled, CompiledStatement):
         lines.append(f"values are parsed: {'yes' if compiled.needs_value else 'no, the key alone decides'}")
+    return lines
+
+
+def _contracts(app: StreamAppSpecification | None) -> Sequence[str]:
+    """Say what binds the statement whatever it says; without terms there is nothing to say."""
+    lines = []
+    for terms in () if app is None else app.contracts:
+        restriction = terms.restriction
+        lines.append(f"contract {terms.id}, of {terms.provider}:")
+        listed = ", ".join(terms.datastreams)
+        lines.append(f"  Datastreams: {listed or 'all'}")
+        if restriction.condition is not None:
+            lines.append(f"  only where {render_expression(restriction.condition)}")
+        if terms.fields:
+            lines.append(f"  values leave with {', '.join((*_KEPT, *terms.fields))} and nothing else")
+        if terms.starts_at is not None:
+            lines.append(f"  nothing that Kafka got before {terms.starts_at}")
+        if terms.ends_at is not None:
+            lines.append(f"  nothing from {terms.ends_at} on: the app ends then")
     return lines
 
 
@@ -141,6 +162,8 @@ def _writes(
     target = "<target system>" if app is None else app.target_system
     if isinstance(compiled, CompiledStatement):
         how = "anew, with the columns" if compiled.projects else "byte by byte"
+        if compiled.rewrites and not compiled.projects:
+            how = "without what the contract keeps back"
         return (f"topic {target}.ext: what matches, under its own key; values are written {how}",)
     thing = "<Thing>" if compiled.keeps_thing else "<app>" if app is None else app.name
     columns = [(column.name, units.get(column.name, column.unit)) for column in compiled.columns]
@@ -168,15 +191,14 @@ def _needs(compiled: CompiledStatement | Derivation, app: StreamAppSpecification
         rest += ["read and write the state topic of the app"] if has_memory else []
         return (*read, *letters, *rest, "read the group of the app, write its transactional ids")
     read = [f"read topic {topic}" for topic in app.source_topics]
-    letters = [f"write topic {topic}.dlq" for topic in app.source_topics]
-    state = [f"read and write topic {app.state_topic}"] if has_memory else []
+    written = [f"{topic}.dlq" for topic in app.source_topics] + [app.target_topic]
+    state = [f"read, write, create, describe settings of topic {app.state_topic}"] if has_memory else []
     return (
         *read,
-        *letters,
-        f"write topic {app.target_topic}",
+        *(f"write, describe settings of topic {topic}" for topic in written),
         *state,
         f"read group {app.app_id}",
-        f"write transactional ids {app.app_id}-0, -1, ... (one for each copy)",
+        f"write, describe transactional ids that begin with {app.app_id}. (one for each copy)",
     )
 
 

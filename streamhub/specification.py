@@ -10,11 +10,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from client.errors import ConfigurationError
 from client.messaging.topics import SystemName
-from streamhub.query import CompiledStatement, Derivation, compile_statement
+from streamhub.contracts import ContractTerms
+from streamhub.query import CompiledStatement, Derivation, Restriction, compile_statement
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}", re.ASCII)
 _ADDRESS: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s,:\[\]]+):([0-9]{1,5})")
@@ -30,7 +31,8 @@ class StreamAppSpecification:
     """One stream app of one or several sources; an instance is always valid.
 
     It reads `<system>.int` of every source, writes what `statement` makes of it to `<target_system>.ext`, and
-    what cannot be used to the `<system>.int.dlq` of the system that it came from.
+    what cannot be used to the `<system>.int.dlq` of the system that it came from. Of a system that a contract
+    is given for, nothing passes but what the contract's terms and the statement both let pass.
 
     Attributes:
         name: Short name, unique within the source system: letters, digits, `_` and `-`, at most 60
@@ -40,7 +42,10 @@ class StreamAppSpecification:
         statement: SELECT statement; its FROM is `*` or names the source system, its JOINs may name others.
         bootstrap_servers: Kafka addresses, `host:port[,host:port...]`.
         commit_interval_s: Longest time between two transaction commits [s].
-        contract: Identifier of the contract that permits the flow; None inside one company.
+        contract: Name of a contract, to mark records with; it binds nothing. Beside `contracts` it can only
+            be the id of one of them. None inside one company.
+        contracts: Terms that bind the app, at most one contract for each system that it reads; a system
+            without one is read as a whole.
         spread: Whether copies share a join whose key holds the Thing, each with partitions of its own. Every
             producer must then place records by Thing, as the client of this house does; otherwise one copy
             reads everything and the others stand by.
@@ -60,6 +65,7 @@ class StreamAppSpecification:
     bootstrap_servers: str
     commit_interval_s: float = 0.1
     contract: str | None = None
+    contracts: tuple[ContractTerms, ...] = ()
     spread: bool = False
     datastreams: Mapping[str, int | str] = field(default_factory=dict, hash=False)
 
@@ -92,11 +98,69 @@ class StreamAppSpecification:
                 f"reads FROM {sources[0]}, but this app belongs to the system {self.source_system}. "
                 f"Write FROM * or FROM {self.source_system}, or make that system one of the joined ones",
             )
+        self._check_contracts()
+
+    def _check_contracts(self) -> None:
+        providers = [terms.provider for terms in self.contracts]
+        for provider in providers:
+            if provider not in self.systems:
+                raise _error(
+                    "contracts",
+                    f"has one of {provider}, but the statement reads {', '.join(self.systems)}: leave it out",
+                )
+            if providers.count(provider) > 1:
+                raise _error("contracts", f"has two of {provider}: choose the one that this app goes by")
+        if self.contracts and self.contract not in {None, *(terms.id for terms in self.contracts)}:
+            raise _error("contract", f"names {self.contract}, which is not among its contracts: leave it out")
+        # Refused here, not when the app runs: the statement looks at something that may not leave.
+        self.compile()
+
+    def compile(self) -> CompiledStatement | Derivation:
+        """Compile what the app does: the statement, within the terms of its contracts.
+
+        Raises:
+            QuerySyntaxError: the statement cannot be read.
+            QueryTypeError: it makes no sense, or looks at something that may not leave.
+        """
+        return compile_statement(self.statement, self.restrictions)
+
+    @property
+    def restrictions(self) -> Mapping[str, Restriction]:
+        """What may leave of each system, as the statement names it; for `FROM *` the app's own one."""
+        found = {terms.provider: terms.restriction for terms in self.contracts}
+        own = found.get(self.source_system)
+        return found if own is None else {**found, _ANY_SYSTEM[0]: own}
+
+    def terms_of(self, system: str) -> ContractTerms | None:
+        """Find the terms that bind what is read of a system; None when there are none."""
+        return next((terms for terms in self.contracts if terms.provider == system), None)
+
+    def contract_of(self, system: str) -> str | None:
+        """Name the contract by which the records of a system leave; None when there is none."""
+        if not self.contracts:
+            return self.contract
+        terms = self.terms_of(system)
+        return None if terms is None else terms.id
 
     @property
     def app_id(self) -> str:
         """Consumer group, prefix of the transactional ids, and folder name: `<source_system>.<name>`."""
         return f"{self.source_system}.{self.name}"
+
+    @property
+    def contract_header(self) -> str | None:
+        """What `dt-contract` says of records made of all sources: their contracts, in order of the sources.
+
+        None when there is none. A record that passes has one source, and so one contract.
+        """
+        sources = _compiled(self.statement).sources
+        systems = (self.source_system,) if sources == _ANY_SYSTEM else sources
+        return ",".join(dict.fromkeys(filter(None, map(self.contract_of, systems)))) or None
+
+    @property
+    def contracts_by_topic(self) -> Mapping[str, str | None]:
+        """The contract by which the records of each topic leave, None where there is none."""
+        return {SystemName.parse(system).topics.internal: self.contract_of(system) for system in self.systems}
 
     @property
     def systems(self) -> tuple[str, ...]:
@@ -159,7 +223,9 @@ class StreamAppSpecification:
             raise _error("specification", f"has unknown fields {unknown} and lacks {missing}")
         for name, value in document.items():
             _check_type(name, value)
-        return cls(**document)
+        values: dict[str, Any] = dict(document)
+        values["contracts"] = tuple(map(ContractTerms.from_document, document.get("contracts", ())))
+        return cls(**values)
 
 
 @lru_cache(maxsize=1024)
@@ -173,6 +239,8 @@ def _check_type(name: str, value: object) -> None:
         fits = isinstance(value, dict) and all(
             isinstance(key, str) and isinstance(found, int | str) for key, found in value.items()
         )
+    elif name == "contracts":
+        fits = isinstance(value, list)
     elif name == "spread":
         fits = isinstance(value, bool)
     elif name == "commit_interval_s":

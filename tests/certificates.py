@@ -52,11 +52,17 @@ class TestAuthority:
         )
         self.own = Signed(builder.sign(key, hashes.SHA256()), key)
 
-    def sign(self, *names: str, server: bool = False, lifetime: timedelta = DAY) -> Signed:
-        """Sign a certificate with these common names; a negative lifetime makes one that has expired."""
+    def sign(
+        self,
+        *names: str,
+        server: bool = False,
+        lifetime: timedelta = DAY,
+        subject: x509.Name | None = None,
+    ) -> Signed:
+        """Sign a certificate of common names or a subject; a negative lifetime makes an expired one."""
         key = ec.generate_private_key(ec.SECP256R1())
         usage = ExtendedKeyUsageOID.SERVER_AUTH if server else ExtendedKeyUsageOID.CLIENT_AUTH
-        builder = self._builder(_name(*names), self.own.certificate.subject, key, lifetime)
+        builder = self._builder(subject or _name(*names), self.own.certificate.subject, key, lifetime)
         builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         if server:
             address = x509.IPAddress(ip_address("127.0.0.1"))

@@ -39,7 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """`host:port` of a real broker."""
+    """`host:port` of a real broker with TLS and access rules; the environment names its operator's files."""
     given = os.environ.get("DTWIN_KAFKA__BOOTSTRAP_SERVERS")
     if given:
         yield given
@@ -50,7 +50,12 @@ def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     broker.start()
     try:
         broker.wait_ready(_READY_TIMEOUT_S)
-        yield broker.bootstrap_servers
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in broker.environment().items():
+                # The address is what the fixture gives: a test that needs no broker must not find one.
+                if name != "DTWIN_KAFKA__BOOTSTRAP_SERVERS":
+                    patch.setenv(name, value)
+            yield broker.bootstrap_servers
     finally:
         broker.stop()
 

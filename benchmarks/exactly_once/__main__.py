@@ -47,7 +47,7 @@ class CrashRun:
             self._plan = JoinPlan(given.records, things, given.seed)
         self._systems = _SYSTEMS[: 2 if given.two_topics and kind == "join" else 1]
         self._is_keyed = things > 1
-        self._broker = LocalKafka(folder / "kafka")
+        self._broker = LocalKafka(folder / "kafka", is_protected=False)
         self.seconds = 0.0
         self.dead_letters = 0
         self.faults: Faults

@@ -20,6 +20,7 @@ from benchmarks.measuring.output import key_and_value
 from benchmarks.measuring.programs import Used, run_commands, run_modules, run_stream_app
 from benchmarks.measuring.report import print_ratio, print_table
 from benchmarks.quix.environment import FILTER_PROGRAM, quix_python
+from streamhub.contracts import ContractTerms
 from streamhub.specification import StreamAppSpecification
 
 STATEMENT: Final = f"SELECT * FROM * WHERE result < {records.LIMIT};"  # noqa: S608 - not SQL
@@ -35,12 +36,30 @@ class FilterPrograms:
 
     def app(self, source: Source, system: str) -> Used:
         """Our app: the real process, ended by SIGTERM when it has read everything."""
+        return self._app(source, system)
+
+    def app_with_terms(self, source: Source, system: str) -> Used:
+        """Our app, bound by a contract that lets the same records pass, judging each by key and value."""
+        terms = ContractTerms(
+            id="c-1",
+            provider=source.systems[0],
+            predicate=f"result < {records.RESULTS // 2} AND name LIKE '%.Air Temperature'",
+        )
+        return self._app(source, system, terms)
+
+    def app_with_fields(self, source: Source, system: str) -> Used:
+        """Our app, bound by a contract that names every attribute: what leaves is looked through."""
+        fields = ("longitude", "latitude", "number")
+        return self._app(source, system, ContractTerms(id="c-1", provider=source.systems[0], fields=fields))
+
+    def _app(self, source: Source, system: str, *contracts: ContractTerms) -> Used:
         specification = StreamAppSpecification(
             name=system.rpartition(".")[2],
             source_system=source.systems[0],
             target_system=system,
             statement=STATEMENT,
             bootstrap_servers=self._bootstrap,
+            contracts=contracts,
         )
         return run_stream_app(specification.to_json(), source.records, self._workers)
 
@@ -84,7 +103,9 @@ def main() -> None:
         "--workers", type=int, default=1, help="processes of ours, the loops and Kafka Streams"
     )
     parser.add_argument(
-        "--peers", default=DEFAULT_PEERS, help="all, or some of raw,headers,ours,streams,quix,faust"
+        "--peers",
+        default=DEFAULT_PEERS,
+        help="all, or some of raw,headers,ours,terms,fields,streams,quix,faust",
     )
     add_broker_option(parser)
     given = parser.parse_args()
@@ -102,6 +123,8 @@ def main() -> None:
         ratio = statistics.median(ours.rate / raw.rate for ours, raw in paired)
         print(f"our stream app / raw loop, round by round: {ratio:.3f} x records/s; wanted: at least 0.95")
     print_ratio(medians, "our stream app", "raw loop with our headers")
+    print_ratio(medians, "ours with a contract", "our stream app")
+    print_ratio(medians, "ours with fields", "our stream app")
     print_ratio(medians, "our stream app", "Kafka Streams", wanted="at most 0.5 x CPU")
     print_ratio(medians, "our stream app", "Quix Streams", wanted="at least 5 x records/s")
     print_ratio(medians, "our stream app", "naive Faust agent")
@@ -113,6 +136,8 @@ def _peers(bench: Bench, given: argparse.Namespace) -> dict[str, Peer]:
         "raw": Peer("raw loop", programs.raw, given.records),
         "headers": Peer("raw loop with our headers", programs.raw_with_headers, given.records),
         "ours": Peer("our stream app", programs.app, given.records),
+        "terms": Peer("ours with a contract", programs.app_with_terms, given.records),
+        "fields": Peer("ours with fields", programs.app_with_fields, given.records),
         "quix": Peer("Quix Streams", programs.quix, given.quix_records),
         # Faust parses and writes the value again: the same JSON, but not the same bytes.
         "faust": Peer("naive Faust agent", programs.agent, given.faust_records, is_comparable=False),

@@ -37,7 +37,7 @@ def benchmark_broker(given: str | None) -> Iterator[str]:
         yield given
         return
     with tempfile.TemporaryDirectory(prefix="dtwin-bench-", ignore_cleanup_errors=True) as folder:
-        broker = LocalKafka(Path(folder))
+        broker = LocalKafka(Path(folder), is_protected=False)
         broker.start()
         try:
             broker.wait_ready(BROKER_START_S)

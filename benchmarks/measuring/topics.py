@@ -8,6 +8,8 @@ from typing import Final
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
+from client.messaging.security import KafkaSecurity
+
 Headers = list[tuple[str, str | bytes | None]]
 SourceRecord = tuple[int, int, bytes, bytes, Headers]  # which topic, partition, key, value, headers
 _READ_TIMEOUT_S: Final = 300.0
@@ -24,7 +26,13 @@ def create_topic(
         partitions: Its partitions.
         stamped_by_broker: Records bear the time of their arrival, whatever the producer says.
     """
-    admin = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 4})
+    admin = AdminClient(
+        {
+            "bootstrap.servers": bootstrap_servers,
+            **KafkaSecurity.from_environment().to_librdkafka(),
+            "log_level": 4,
+        }
+    )
     config = {"message.timestamp.type": "LogAppendTime"} if stamped_by_broker else {}
     admin.create_topics([NewTopic(topic, partitions, config=config)])[topic].result()
     while topic not in admin.list_topics(timeout=10).topics:
@@ -33,7 +41,13 @@ def create_topic(
 
 def delete_topics(bootstrap_servers: str, topics: Sequence[str]) -> None:
     """Delete those of the topics that exist; their disk space is freed."""
-    admin = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 4})
+    admin = AdminClient(
+        {
+            "bootstrap.servers": bootstrap_servers,
+            **KafkaSecurity.from_environment().to_librdkafka(),
+            "log_level": 4,
+        }
+    )
     present = admin.list_topics(timeout=10).topics
     found = [topic for topic in topics if topic in present]
     if found:
@@ -46,6 +60,7 @@ def fill(bootstrap_servers: str, topics: Sequence[str], records: Iterable[Source
     producer = Producer(
         {
             "bootstrap.servers": bootstrap_servers,
+            **KafkaSecurity.from_environment().to_librdkafka(),
             "linger.ms": 20,
             "batch.size": 1_000_000,
             "enable.idempotence": True,
@@ -74,6 +89,7 @@ def read_committed(bootstrap_servers: str, topic: str) -> Iterator[Message]:
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap_servers,
+            **KafkaSecurity.from_environment().to_librdkafka(),
             "group.id": f"reader-{uuid.uuid4().hex}",
             "isolation.level": "read_committed",
             "enable.auto.commit": False,
@@ -100,7 +116,13 @@ def read_committed(bootstrap_servers: str, topic: str) -> Iterator[Message]:
 
 def waiting_records(bootstrap_servers: str, topic: str) -> int:
     """How many offsets a topic has in all its partitions."""
-    consumer = Consumer({"bootstrap.servers": bootstrap_servers, "group.id": f"reader-{uuid.uuid4().hex}"})
+    consumer = Consumer(
+        {
+            "bootstrap.servers": bootstrap_servers,
+            **KafkaSecurity.from_environment().to_librdkafka(),
+            "group.id": f"reader-{uuid.uuid4().hex}",
+        }
+    )
     try:
         partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
         marks = [consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10) for p in partitions]

@@ -39,7 +39,7 @@ class RecorderRun:
     def __init__(self, given: argparse.Namespace, folder: Path) -> None:
         self._given = given
         self._folder = folder
-        self._kafka = LocalKafka(folder / "kafka")
+        self._kafka = LocalKafka(folder / "kafka", is_protected=False)
         self._postgres = LocalPostgres(folder / "postgres", durable=not given.volatile)
         self._chance = random.Random(given.seed)
         self._progress = folder / "progress.json"

@@ -58,12 +58,20 @@ class KafkaConsumer:
             "group.instance.id": group_id,
             "auto.offset.reset": start,
         }
+        self._settings, self._topics, self._library_logger = settings, list(topics), library_logger
+        self._is_to_reopen = False
+        self._committing: list[TopicPartition] = []
         self._consumer = LibraryConsumer(settings, logger=library_logger)
-        self._consumer.subscribe(list(topics), on_revoke=self._forget, on_lost=self._forget)
+        self._subscribe()
+
+    def _subscribe(self) -> None:
+        self._consumer.subscribe(self._topics, on_revoke=self._forget, on_lost=self._forget)
 
     def receive(self, max_records: int, timeout_s: float) -> list[ReceivedRecord]:
         """Return what is there; see the port."""
         self._raise_pending()
+        if self._is_to_reopen:
+            self._reopen()
         try:
             first = self._consumer.poll(timeout_s)
             rest = self._consumer.consume(max_records - 1, 0) if first is not None and max_records > 1 else []
@@ -111,6 +119,7 @@ class KafkaConsumer:
             return
         offsets = [TopicPartition(topic, partition, at) for (topic, partition), at in self._positions.items()]
         self._positions.clear()
+        self._committing = offsets
         try:
             if wait:
                 self._consumer.commit(offsets=offsets, asynchronous=False)
@@ -125,6 +134,28 @@ class KafkaConsumer:
         # which the owner decides: committing here would declare done what nobody has worked on.
         for lost in partitions:
             self._positions.pop((lost.topic, lost.partition), None)
+
+    def reopen(self) -> None:
+        """Connect anew before the next `receive`; see the port."""
+        self._is_to_reopen = True
+
+    def _reopen(self) -> None:
+        """Let another library consumer take over; as the same static member it has the partitions at once."""
+        if self._positions:
+            return  # what was received is not done yet: the owner commits before it asks again
+        self._is_to_reopen = False
+        # First, for it may refuse the files: then reading goes on as before.
+        fresh = LibraryConsumer(self._settings, logger=self._library_logger)
+        offsets, self._committing = self._committing, []
+        if offsets:
+            try:
+                # Committed without waiting before, and perhaps still on its way.
+                self._consumer.commit(offsets=offsets, asynchronous=False)
+            except KafkaException as error:
+                _log.warning("offsets were not committed, records may come again: %s", error.args[0].str())
+        self._consumer.close()
+        self._consumer = fresh
+        self._subscribe()
 
     def close(self) -> None:
         """Leave the group; see the port."""

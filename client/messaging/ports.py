@@ -45,6 +45,17 @@ class Producer(Protocol):
         """Hand over a record whose loss is bearable (log lines): never waits nor fails; False if dropped."""
         ...
 
+    def reopen(self, timeout_s: float) -> bool:
+        """Connect anew, with what the certificate files hold now; no record is lost, doubled or overtaken.
+
+        Args:
+            timeout_s: How long new records may wait for those that are on their way [s].
+
+        Returns:
+            False when these were not delivered in time: the old connections stay, try again later.
+        """
+        ...
+
     def flush(self, timeout_s: float) -> None:
         """Wait until every record is delivered.
 
@@ -71,6 +82,10 @@ class Consumer(Protocol):
 
     def commit(self, *, wait: bool) -> None:
         """Commit everything received so far."""
+        ...
+
+    def reopen(self) -> None:
+        """Connect anew before the next `receive`, with what the certificate files hold then; any thread."""
         ...
 
     def close(self) -> None:

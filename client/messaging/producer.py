@@ -95,9 +95,13 @@ class KafkaProducer:
         self._complained_at = float("-inf")
         self.book = DeliveryBook()
         self._stopping = threading.Event()
-        self._producer = LibraryProducer(
+        # Held while a record is put into the library's queue, and while another library producer takes over;
+        # that serves acknowledgements, which may write a log record.
+        self._gate = threading.RLock()
+        self._make: Callable[[], LibraryProducer] = lambda: LibraryProducer(
             {**connection, **settings.to_librdkafka(), "error_cb": self._on_error}, logger=library_logger
         )
+        self._producer = self._make()
         self._thread = threading.Thread(target=self._serve, name="dtwin-producer", daemon=True)
         self._thread.start()
 
@@ -148,14 +152,15 @@ class KafkaProducer:
         topic, key, value, headers, settle = outgoing
         count = self._counts.get(topic) or self._partition_count(topic)
         try:
-            self._producer.produce(
-                topic,
-                value,
-                key,
-                partition_for(key, count),
-                on_delivery=settle,
-                headers=cast(_LibraryHeaders, headers),
-            )
+            with self._gate:
+                self._producer.produce(
+                    topic,
+                    value,
+                    key,
+                    partition_for(key, count),
+                    on_delivery=settle,
+                    headers=cast(_LibraryHeaders, headers),
+                )
         except KafkaException as error:
             raise self._refusal(error.args[0], topic) from error
 
@@ -212,6 +217,15 @@ class KafkaProducer:
             self._is_down = False
             if self._listener is not None:
                 self._listener.reconnected()
+
+    def reopen(self, timeout_s: float) -> bool:
+        """Connect anew, with what the certificate files hold now; see the port."""
+        with self._gate:
+            # Whoever wants to send waits: a record of the next producer must not overtake one of this.
+            if self._is_closed or self._producer.flush(timeout_s):
+                return False
+            self._producer = self._make()
+        return True
 
     def flush(self, timeout_s: float) -> None:
         """Wait until every record is delivered; see the port."""

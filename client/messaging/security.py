@@ -9,12 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from client.errors import ConfigurationError
 
 _PREFIX: Final = "DTWIN_KAFKA__"
 PROTOCOLS: Final = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
-SASL_MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+OAUTHBEARER: Final = "OAUTHBEARER"
+PASSWORD_MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+SASL_MECHANISMS: Final = (*PASSWORD_MECHANISMS, OAUTHBEARER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,11 @@ class KafkaSecurity:
     sasl_mechanism: str | None = None
     sasl_username: str | None = None
     sasl_password: str | None = field(default=None, repr=False)
+    oauth_client_id: str | None = None
+    oauth_client_secret: str | None = field(default=None, repr=False)
+    oauth_token_url: str | None = None
+    oauth_scope: str | None = None
+    oauth_ca_file: Path | str | None = None
 
     def __post_init__(self) -> None:
         if self.protocol not in PROTOCOLS:
@@ -53,8 +61,13 @@ class KafkaSecurity:
 
     @property
     def uses_sasl(self) -> bool:
-        """Whether the client shows a user name and a password."""
+        """Whether the client shows a user name and a password, or a token."""
         return self.protocol.startswith("SASL_")
+
+    @property
+    def uses_tokens(self) -> bool:
+        """Whether the client gets tokens with its id and secret (OAuth 2.0) and shows these."""
+        return self.uses_sasl and self.sasl_mechanism == OAUTHBEARER
 
     def _check_tls(self) -> None:
         files = {
@@ -74,9 +87,26 @@ class KafkaSecurity:
             raise _error(
                 "SASL_MECHANISM", f"is {self.sasl_mechanism!r}; choose one of {', '.join(SASL_MECHANISMS)}"
             )
-        for setting, value in (("SASL_USERNAME", self.sasl_username), ("SASL_PASSWORD", self.sasl_password)):
+        self._check_secrets()
+
+    def _check_secrets(self) -> None:
+        if self.uses_tokens:
+            needed = {
+                "OAUTH_CLIENT_ID": self.oauth_client_id,
+                "OAUTH_CLIENT_SECRET": self.oauth_client_secret,
+                "OAUTH_TOKEN_URL": self.oauth_token_url,
+            }
+        else:
+            needed = {"SASL_USERNAME": self.sasl_username, "SASL_PASSWORD": self.sasl_password}
+        for setting, value in needed.items():
             if not value:
-                raise _error(setting, f"is missing; {self.protocol} needs it")
+                raise _error(setting, f"is missing; {self.sasl_mechanism} over {self.protocol} needs it")
+        if self.oauth_ca_file is not None:
+            _check_readable("OAUTH_CA_FILE", Path(self.oauth_ca_file))
+        if self.uses_tokens and urlsplit(self.oauth_token_url).scheme not in {"http", "https"}:
+            raise _error(
+                "OAUTH_TOKEN_URL", f"is {self.oauth_token_url!r}; give the https address of a token endpoint"
+            )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "KafkaSecurity":
@@ -109,10 +139,27 @@ class KafkaSecurity:
             sasl_mechanism=read("SASL_MECHANISM"),
             sasl_username=read("SASL_USERNAME"),
             sasl_password=read_secret("SASL_PASSWORD"),
+            oauth_client_id=read("OAUTH_CLIENT_ID"),
+            oauth_client_secret=read_secret("OAUTH_CLIENT_SECRET"),
+            oauth_token_url=read("OAUTH_TOKEN_URL"),
+            oauth_scope=read("OAUTH_SCOPE"),
+            oauth_ca_file=read("OAUTH_CA_FILE"),
         )
 
     def to_librdkafka(self) -> dict[str, str]:
-        """Write the settings as librdkafka (and so confluent-kafka) spells them; unset ones are left out."""
+        """Write the settings as librdkafka (and so confluent-kafka) spells them; unset ones are left out.
+
+        Source: librdkafka CONFIGURATION.md; for tokens RFC 7628 and RFC 6749, clause 4.4.
+        """
+        tokens = {
+            "sasl.oauthbearer.method": "oidc",
+            "sasl.oauthbearer.client.id": self.oauth_client_id,
+            "sasl.oauthbearer.client.secret": self.oauth_client_secret,
+            "sasl.oauthbearer.token.endpoint.url": self.oauth_token_url,
+            "sasl.oauthbearer.scope": self.oauth_scope,
+            "https.ca.location": self.oauth_ca_file,
+        }
+        shows_password = self.uses_sasl and not self.uses_tokens
         settings = {
             "security.protocol": self.protocol,
             "ssl.ca.location": self.ca_file,
@@ -121,8 +168,9 @@ class KafkaSecurity:
             "ssl.key.password": self.key_password,
             "ssl.endpoint.identification.algorithm": "https" if self.uses_tls else None,
             "sasl.mechanism": self.sasl_mechanism if self.uses_sasl else None,
-            "sasl.username": self.sasl_username if self.uses_sasl else None,
-            "sasl.password": self.sasl_password if self.uses_sasl else None,
+            "sasl.username": self.sasl_username if shows_password else None,
+            "sasl.password": self.sasl_password if shows_password else None,
+            **(tokens if self.uses_tokens else {}),
         }
         return {name: str(value) for name, value in settings.items() if value is not None}
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias, TypeVar
 
-from client.errors import InstanceFileError, SubscriptionFileError
+from client.errors import ConfigurationError, InstanceFileError, SubscriptionFileError
 from client.messaging.topics import DatastreamName, SystemName, check_datastream, check_thing
 from client.metadata.entities import (
     OBSERVATION_TYPE_PREFIX,
@@ -23,6 +23,7 @@ from client.metadata.entities import (
 from client.metadata.files import FileReader, join, kind_of
 
 EVERYTHING: Final = "*"
+DEFAULT_SUBSCRIPTION_FILE: Final = "subscriptions.json"
 SUBSCRIPTION_EXAMPLE: Final = (
     '{"subscribed_datastreams": '
     '["is.iceland.iot4cps-wp5-WeatherService.Stations.Seattle.Air Temperature", "*"]}'
@@ -106,6 +107,21 @@ def read_mappings(path: Path | str, system: SystemName) -> dict[str, DatastreamN
         InstanceFileError: naming file, JSON pointer, problem and remedy.
     """
     return _InstanceReader(Path(path), system, MAPPING_EXAMPLE).mappings()
+
+
+def wanted_subscription(path: Path | str | None, datastreams: Iterable[str] | None) -> Subscription:
+    """Take a subscription from a file or from names; from `subscriptions.json` when neither is given.
+
+    Raises:
+        ConfigurationError: both are given.
+        InvalidNameError: a name is not that of a Datastream.
+        SubscriptionFileError: the file is wrong or missing.
+    """
+    if datastreams is None:
+        return read_subscription(path or DEFAULT_SUBSCRIPTION_FILE)
+    if path is not None:
+        raise ConfigurationError("pass subscription_file or datastreams, not both", setting="datastreams")
+    return Subscription.of(datastreams)
 
 
 def read_subscription(path: Path | str) -> Subscription:

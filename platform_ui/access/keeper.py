@@ -9,31 +9,32 @@ ended between a change and its being sent.
 
 import asyncio
 import logging
-from http import HTTPStatus
 from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from client.errors import DigitalTwinError
 from platform_ui.access.port import AccessPort, Rights, Share
 from platform_ui.access.wanted import (
+    CONTRACT_PREFIX,
     SHARE_PREFIX,
     Flow,
+    contract_share,
     flows,
     is_ours,
     passed_datastreams,
     passed_systems,
     wanted_principals,
 )
+from platform_ui.changes import Bell
+from platform_ui.contracts.views import InForce, in_force
 from platform_ui.db import Sessions
 from platform_ui.streams.runner_port import StreamRunner
 
 _log = logging.getLogger(__name__)
 
 PERIOD_S: Final = 15.0  # also how long a new Datastream may wait until it is shared
-_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 async def bring_principals(session: AsyncSession, port: AccessPort) -> list[str]:
@@ -69,31 +70,25 @@ class AccessKeeper:
         sessions: the platform's database.
         port: the service's administration.
         runner: tells which stream apps are meant to run.
+
+    Attributes:
+        bell: rung when something was changed: it looks again at once.
     """
 
     def __init__(self, sessions: Sessions, port: AccessPort, runner: StreamRunner) -> None:
         self._sessions = sessions
         self._port = port
         self._runner = runner
-        self._changed = asyncio.Event()
-
-    def wake(self) -> None:
-        """Look again now: something was changed."""
-        self._changed.set()
+        self.bell = Bell()
 
     async def run(self) -> None:
         """Keep the service in step until cancelled."""
         while True:
-            self._changed.clear()
             try:
                 await self.bring()
             except (DigitalTwinError, SQLAlchemyError) as error:
                 _log.warning("access to SensorThings cannot be kept in step: %s", error)
-            try:
-                async with asyncio.timeout(PERIOD_S):
-                    await self._changed.wait()
-            except TimeoutError:
-                continue
+            await self.bell.wait(PERIOD_S)
 
     async def bring(self) -> None:
         """Bring everything once.
@@ -105,21 +100,26 @@ class AccessKeeper:
         async with self._sessions() as session:
             await bring_principals(session, self._port)
             found = await flows(session)
-        await asyncio.to_thread(self._bring_shares, found)
+            contracts = await in_force(session)
+        await asyncio.to_thread(self._bring_shares, found, contracts)
 
-    def _bring_shares(self, found: list[Flow]) -> None:
+    def _bring_shares(self, found: list[Flow], contracts: list[InForce]) -> None:
         running = {status.app_id for status in self._runner.list() if status.desired == "running"}
         wanted = {
             f"{SHARE_PREFIX}{flow.app_id}": share
             for flow in found
             if flow.app_id in running and (share := self._share(flow)) is not None
         }
+        for one in contracts:
+            shared = contract_share(one, self._port.datastreams(one.terms.provider))
+            if shared is not None:
+                wanted[f"{CONTRACT_PREFIX}{one.terms.id}"] = shared
         present = self._port.shares()
         for contract, share in wanted.items():
             if present.get(contract) != share:
-                self._port.put_share(contract, share.system, share.datastreams)
+                self._port.put_share(contract, share)
         for contract in present:
-            if contract.startswith(SHARE_PREFIX) and contract not in wanted:
+            if contract.startswith((SHARE_PREFIX, CONTRACT_PREFIX)) and contract not in wanted:
                 self._port.delete_share(contract)
 
     def _share(self, flow: Flow) -> Share | None:
@@ -128,24 +128,3 @@ class AccessKeeper:
             known |= self._port.datastreams(system)
         passed = passed_datastreams(flow, known) if known else []
         return Share(flow.target, tuple(sorted(known[name] for name in passed))) if passed else None
-
-
-class ChangesMiddleware:
-    """Wakes the keeper after every request that may have changed who may do what."""
-
-    def __init__(self, app: ASGIApp, keeper: AccessKeeper) -> None:
-        self._app = app
-        self._keeper = keeper
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one exchange."""
-        if scope["type"] != "http" or scope["method"] in _SAFE:
-            await self._app(scope, receive, send)
-            return
-
-        async def send_noticed(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] < HTTPStatus.BAD_REQUEST:
-                self._keeper.wake()
-            await send(message)
-
-        await self._app(scope, receive, send_noticed)

@@ -4,7 +4,6 @@ What lives here: `AccessPort` (what is needed) and `SensorThingsAccess` (httpx2,
 and by commands). What does not: what should be there (``wanted``), and when it is brought there (``keeper``).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -36,11 +35,14 @@ class Rights:
         home: System of its new entities when nothing else tells; None for none.
         grants: Systems that it reads, by name.
         is_admin: May do everything.
+        certificate: UID of the certificates that are the principal's, and no others are; None for those of
+            its own name.
     """
 
     home: str | None
     grants: tuple[Grant, ...]
     is_admin: bool = False
+    certificate: str | None = None
 
 
 def client_principal(system: str, client: str) -> str:
@@ -48,17 +50,26 @@ def client_principal(system: str, client: str) -> str:
     return f"{system}.{client}"
 
 
-def own_rights(system: str) -> Rights:
-    """Give the rights of what belongs to one system."""
-    return Rights(system, (Grant(system, write=True),))
+def own_rights(system: str, certificate: str | None = None) -> Rights:
+    """Give the rights of what belongs to one system, proven by certificates of a UID."""
+    return Rights(system, (Grant(system, write=True),), certificate=certificate)
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Datastreams that a contract lets a system see, by id."""
+    """Datastreams that a contract lets a system see, by id.
+
+    Attributes:
+        system: Who sees them.
+        datastreams: Their ids.
+        observations: Whether their Observations are seen, too.
+        since: Only those whose phenomenonTime begins then or later, aware; None for all.
+    """
 
     system: str
     datastreams: tuple[int, ...]
+    observations: bool = True
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +121,8 @@ class AccessPort(Protocol):
         """Give what contracts share, by contract."""
         ...
 
-    def put_share(self, contract: str, system: str, datastreams: Sequence[int]) -> None:
-        """Make a contract share exactly these Datastreams with a system."""
+    def put_share(self, contract: str, share: Share) -> None:
+        """Make a contract share exactly this."""
         ...
 
     def delete_share(self, contract: str) -> None:
@@ -148,7 +159,12 @@ class SensorThingsAccess:
     def put_principal(self, name: str, rights: Rights) -> None:
         """Make a principal be exactly so; see the port."""
         grants = [{"system": one.system, "write": one.write} for one in rights.grants]
-        body = {"is_admin": rights.is_admin, "home": rights.home, "grants": grants}
+        body = {
+            "is_admin": rights.is_admin,
+            "home": rights.home,
+            "grants": grants,
+            "certificate": rights.certificate,
+        }
         self._ask("PUT", f"/principals/{_part(name)}", body)
 
     def delete_principal(self, name: str) -> None:
@@ -198,11 +214,22 @@ class SensorThingsAccess:
     def shares(self) -> dict[str, Share]:
         """Give what contracts share; see the port."""
         found = self._json("GET", "/shares")["shares"]
-        return {one["contract"]: Share(one["system"], tuple(one["datastreams"])) for one in found}
+        return {
+            one["contract"]: Share(
+                one["system"], tuple(one["datastreams"]), one["observations"], _time(one["since"])
+            )
+            for one in found
+        }
 
-    def put_share(self, contract: str, system: str, datastreams: Sequence[int]) -> None:
-        """Make a contract share exactly these Datastreams with a system; see the port."""
-        self._ask("PUT", f"/shares/{_part(contract)}", {"system": system, "datastreams": list(datastreams)})
+    def put_share(self, contract: str, share: Share) -> None:
+        """Make a contract share exactly this; see the port."""
+        body = {
+            "system": share.system,
+            "datastreams": list(share.datastreams),
+            "observations": share.observations,
+            "since": None if share.since is None else share.since.isoformat(),
+        }
+        self._ask("PUT", f"/shares/{_part(contract)}", body)
 
     def delete_share(self, contract: str) -> None:
         """End what a contract shares; see the port."""
@@ -252,4 +279,4 @@ def _time(text: str | None) -> datetime | None:
 
 def _rights(document: dict[str, Any]) -> Rights:
     grants = tuple(Grant(one["system"], one["write"]) for one in document["grants"])
-    return Rights(document["home"], grants, document["is_admin"])
+    return Rights(document["home"], grants, document["is_admin"], document["certificate"])

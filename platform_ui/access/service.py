@@ -11,7 +11,8 @@ from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from platform_ui.access.port import AccessPort, KnownToken, client_principal, own_rights
+from platform_ui.access.port import AccessPort, KnownToken, client_principal
+from platform_ui.access.wanted import client_rights
 from platform_ui.accounts.models import User
 from platform_ui.audit import service as audit
 from platform_ui.clients import service as clients
@@ -64,8 +65,10 @@ async def create_token(
     client, system = await clients.get_client(session, user, system_name, name)
     principal = client_principal(system.name, client.name)
 
+    rights = await client_rights(session, system.name, client.name)
+
     def make(access: AccessPort) -> str:
-        access.put_principal(principal, own_rights(system.name))
+        access.put_principal(principal, rights)
         return access.create_token(principal, f"made by {user.email}")
 
     token = await _ask(port, make)

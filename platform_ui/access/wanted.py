@@ -3,15 +3,20 @@
 What lives here: the principals of people, client apps and systems, and what running stream apps share. What
 does not: bringing it there (``keeper``).
 
-- A person, by e-mail address: reads and writes the systems of which they are an agent.
-- A client app, ``<system>.<client>``: reads and writes its system.
+- A person, by e-mail address: reads the systems in which they have a part, and writes those of which they are
+  an agent.
+- A client app, ``<system>.<client>``: reads and writes its system; of its certificates those of the current
+  epoch count, so that a revocation refuses the earlier ones. While it is blocked it has no system.
 - A system, by its name: what the platform does for the system itself, such as registering what a stream app
   computes into it.
-- A stream app that passes records on shares the Datastreams they belong to with its target, as long as it is
-  meant to run: an agent of the source made it, and who gets records must be able to know what they mean.
+- A stream app that passes records on inside one company shares the Datastreams they belong to with its
+  target, as long as it is meant to run: an agent of the source made it, and who gets records must be able to
+  know what they mean.
+- A contract shares its Datastreams with the consumer as long as it is in force, whatever apps run; with their
+  Observations when it lets all of them leave whole, else the store would tell what the contract keeps back.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -20,17 +25,22 @@ from sqlalchemy.orm import aliased
 
 from client.errors import InvalidNameError
 from client.messaging.topics import SystemName
-from platform_ui.access.port import Grant, Rights, client_principal, own_rights
+from platform_ui.access.port import Grant, Rights, Share, client_principal, own_rights
 from platform_ui.accounts.models import User
 from platform_ui.clients.models import ClientApp
+from platform_ui.contracts.service import is_needed
+from platform_ui.contracts.views import InForce
+from platform_ui.credentials.models import Credential
+from platform_ui.pki.names import Kind
 from platform_ui.streams.models import StreamApp
 from platform_ui.streams.statements import ANY_SYSTEM
-from platform_ui.systems.models import System, SystemAgent
+from platform_ui.systems.models import System, SystemMember, SystemRole
 from streamhub.errors import QueryError
 from streamhub.query import Derivation, compile_statement
 from streamhub.query.quantities import datastreams_of
 
 SHARE_PREFIX = "app:"
+CONTRACT_PREFIX = "contract:"
 _LEVELS = (4, 5)
 
 
@@ -55,23 +65,47 @@ async def wanted_principals(session: AsyncSession) -> dict[str, Rights]:
     """Give the principals that should be there, by name."""
     names = (await session.scalars(select(System.name))).all()
     wanted = {name: own_rights(name) for name in names}
+    credentials = await _credentials_of_clients(session)
     clients = select(System.name, ClientApp.name).join(ClientApp, ClientApp.system_id == System.id)
     for system, client in (await session.execute(clients)).all():
-        wanted[client_principal(system, client)] = own_rights(system)
+        name = client_principal(system, client)
+        wanted[name] = _rights_of_client(system, credentials.get(name))
     people = (
-        select(User.email, System.name)
-        .outerjoin(SystemAgent, SystemAgent.user_id == User.id)
-        .outerjoin(System, System.id == SystemAgent.system_id)
+        select(User.email, System.name, SystemMember.role)
+        .outerjoin(SystemMember, SystemMember.user_id == User.id)
+        .outerjoin(System, System.id == SystemMember.system_id)
+        .where(User.disabled_at.is_(None))
     )
-    operated: dict[str, list[str]] = {}
-    for row in (await session.execute(people)).all():
-        operated.setdefault(row[0], []).extend(row[1:] if row[1] else ())
-    return wanted | {email: _rights_of_person(systems) for email, systems in operated.items()}
+    parts: dict[str, dict[str, bool]] = {}
+    for email, system, role in (await session.execute(people)).all():
+        parts.setdefault(email, {}).update({system: role == SystemRole.AGENT} if system else {})
+    return wanted | {email: _rights_of_person(systems) for email, systems in parts.items()}
 
 
-def _rights_of_person(systems: Sequence[str]) -> Rights:
-    home = systems[0] if len(systems) == 1 else None
-    return Rights(home, tuple(Grant(system, write=True) for system in sorted(systems)))
+async def client_rights(session: AsyncSession, system: str, client: str) -> Rights:
+    """Give the rights of one client app."""
+    credential = await session.get(Credential, (Kind.CLIENT, client_principal(system, client)))
+    return _rights_of_client(system, credential)
+
+
+def _rights_of_client(system: str, credential: Credential | None) -> Rights:
+    if credential is None:
+        return own_rights(system)
+    if credential.blocked_at is not None:  # its tokens stay, for the day on which it is let go on
+        return Rights(None, (), certificate=credential.identity.uid)
+    return own_rights(system, credential.identity.uid)
+
+
+async def _credentials_of_clients(session: AsyncSession) -> dict[str, Credential]:
+    credentials = await session.scalars(select(Credential).where(Credential.kind == Kind.CLIENT))
+    return {one.name: one for one in credentials}
+
+
+def _rights_of_person(systems: Mapping[str, bool]) -> Rights:
+    """Give the rights that follow from the systems of a person, each with whether they write there."""
+    operated = [system for system, writes in systems.items() if writes]
+    home = operated[0] if len(operated) == 1 else None
+    return Rights(home, tuple(Grant(system, write=systems[system]) for system in sorted(systems)))
 
 
 def is_ours(name: str) -> bool:
@@ -89,7 +123,7 @@ def is_ours(name: str) -> bool:
 
 
 async def flows(session: AsyncSession) -> list[Flow]:
-    """List all stream apps; whether they run, the runner knows."""
+    """List the stream apps inside one company; whether they run, the runner knows."""
     source, target = aliased(System), aliased(System)
     statement = (
         select(source.name, StreamApp.name, target.name, StreamApp.statement)
@@ -97,7 +131,27 @@ async def flows(session: AsyncSession) -> list[Flow]:
         .join(target, target.id == StreamApp.target_system_id)
     )
     rows = (await session.execute(statement)).all()
-    return [Flow(f"{reads}.{name}", reads, writes, text) for reads, name, writes, text in rows]
+    return [
+        Flow(f"{reads}.{name}", reads, writes, text)
+        for reads, name, writes, text in rows
+        if not is_needed(reads, writes)
+    ]
+
+
+def contract_share(contract: InForce, known: Mapping[str, int]) -> Share | None:
+    """Give what a contract shares; nothing as long as none of its Datastreams is there.
+
+    Args:
+        contract: one that is in force.
+        known: the provider's Datastreams, id by full name.
+    """
+    terms = contract.terms
+    wanted = terms.datastreams or tuple(known)
+    ids = tuple(sorted(known[name] for name in wanted if name in known))
+    if not ids:
+        return None
+    is_whole = not terms.predicate.strip() and not terms.fields
+    return Share(contract.consumer, ids, is_whole, contract.starts_at if is_whole else None)
 
 
 def passed_systems(flow: Flow) -> tuple[str, ...]:

@@ -3,13 +3,15 @@
 import re
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from platform_ui.accounts.models import MAX_EMAIL, MAX_PERSON_NAME
+from platform_ui.accounts.models import MAX_EMAIL, MAX_PERSON_NAME, MAX_TOKEN_NAME, Scope
+from platform_ui.accounts.passwords import MAX_PASSWORD, MIN_PASSWORD
 from platform_ui.fields import Form, Secret
 
-MIN_PASSWORD = 8  # NIST SP 800-63B, clause 3.1.1.2 "Password Verifiers", as the smallest with other means
+MAX_CODE = 40
+MAX_TOKEN_DAYS = 366
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
 
 
@@ -36,16 +38,13 @@ PersonName = Annotated[
     str, StringConstraints(min_length=1, max_length=MAX_PERSON_NAME), AfterValidator(_printable)
 ]
 NewPassword = Annotated[
-    str, StringConstraints(strip_whitespace=False, min_length=MIN_PASSWORD, max_length=128)
+    str, StringConstraints(strip_whitespace=False, min_length=MIN_PASSWORD, max_length=MAX_PASSWORD)
 ]
 
 
-class SignUpForm(Form):
-    """What a person gives to get an account."""
+class NewPasswordForm(Form):
+    """A new password, typed twice."""
 
-    first_name: PersonName
-    last_name: PersonName
-    email: Email
     password: NewPassword
     confirm: Annotated[str, StringConstraints(strip_whitespace=False)] = ""
 
@@ -56,14 +55,52 @@ class SignUpForm(Form):
         return self
 
 
+class ChangePasswordForm(NewPasswordForm):
+    """What a person gives to get another password."""
+
+    old_password: Secret
+
+
+class SignUpForm(NewPasswordForm):
+    """What a person gives to get an account."""
+
+    first_name: PersonName
+    last_name: PersonName
+    email: Email
+
+
 class LoginForm(Form):
-    """What a person gives to log in."""
+    """What a person gives to log in; the code of the second factor only where everything comes at once."""
 
     email: Email
     password: Secret
+    code: Annotated[str, StringConstraints(max_length=MAX_CODE)] = ""
+
+
+class CodeForm(Form):
+    """A code of the authenticator app, or a recovery code."""
+
+    code: Annotated[str, StringConstraints(min_length=1, max_length=MAX_CODE)]
+
+
+class EmailForm(Form):
+    """The address of the account whose password is forgotten."""
+
+    email: Email
 
 
 class MemberForm(Form):
-    """The address of a registered person, to give them a part in a company or a system."""
+    """The address of a person, to give them a part in a company or a system."""
 
     email: Email
+
+
+class TokenForm(Form):
+    """What a person wants of a new API token."""
+
+    name: Annotated[
+        str, StringConstraints(min_length=1, max_length=MAX_TOKEN_NAME), AfterValidator(_printable)
+    ]
+    scope: Scope = Scope.READ
+    within: Annotated[str, StringConstraints(max_length=150, pattern=r"^[A-Za-z0-9.-]*$")] = ""
+    days: Annotated[int, Field(ge=1, le=MAX_TOKEN_DAYS)] = 30

@@ -1,42 +1,27 @@
-"""The rules of accounts: who may have one, who is who, how often a wrong password may be tried.
+"""The rules of accounts: who may have one, and who is who.
 
-What lives here: sign-up, log-in, sessions. What does not: cookies (``browser``), forms and pages.
+What lives here: sign-up, log-in by password, changing and disabling. What does not: sessions, second
+factors, tokens, links (each has its module), cookies (``browser``), forms and pages.
 """
 
-import asyncio
-import hashlib
 import uuid
-from datetime import timedelta
-from functools import cache
 
-from pwdlib import PasswordHash
-from sqlalchemy import delete, func, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from client.messaging.records import new_record_id
-from platform_ui.accounts.forms import LoginForm, SignUpForm
-from platform_ui.accounts.models import FailedLogin, User, UserSession
+from platform_ui.accounts import limits, passwords
+from platform_ui.accounts.forms import ChangePasswordForm, LoginForm, SignUpForm
+from platform_ui.accounts.models import ApiToken, TokenKind, User
+from platform_ui.accounts.origin import Origin
+from platform_ui.accounts.passwords import hash_password, is_password
+from platform_ui.accounts.sessions import close_session, end_sessions, open_session, user_of
 from platform_ui.audit import service as audit
-from platform_ui.browser import SESSION_SECONDS
 from platform_ui.db import now
-from platform_ui.errors import ConflictError, FormError, TooManyAttemptsError
+from platform_ui.errors import ConflictError, FormError
 
-ATTEMPT_WINDOW = timedelta(minutes=15)
-MAX_FAILURES_PER_ADDRESS = 5  # one account from one address
-MAX_FAILURES = 50  # one account from everywhere; high, so that a stranger cannot easily lock somebody out
-SESSION_LIFE = timedelta(seconds=SESSION_SECONDS)
-
-
-@cache
-def _hasher() -> PasswordHash:
-    return PasswordHash.recommended()
-
-
-@cache
-def _decoy() -> str:
-    """The hash that is checked for an unknown address, so that it takes as long as a known one."""
-    return _hasher().hash("nobody has this password")
+__all__ = ["close_session", "open_session", "user_of"]  # what others know a log-in by
 
 
 def new_id() -> uuid.UUID:
@@ -44,17 +29,16 @@ def new_id() -> uuid.UUID:
     return uuid.UUID(new_record_id())
 
 
-async def hash_password(password: str) -> str:
-    """Return the argon2id hash of a password, computed beside the event loop."""
-    return await asyncio.to_thread(_hasher().hash, password)
-
-
-async def sign_up(session: AsyncSession, form: SignUpForm) -> User:
+async def sign_up(session: AsyncSession, form: SignUpForm, origin: Origin) -> User:
     """Create an account.
 
     Raises:
+        TooManyAttemptsError: too many accounts were asked for from this address.
+        FormError: the password is too easy to guess.
         ConflictError: the e-mail address has an account already.
     """
+    await limits.attempt(session, limits.SIGN_UP, form.email, origin)
+    refuse_weak(form.password, form.email, form.first_name, form.last_name)
     return await create_user(
         session,
         email=form.email,
@@ -62,6 +46,17 @@ async def sign_up(session: AsyncSession, form: SignUpForm) -> User:
         last_name=form.last_name,
         password=form.password,
     )
+
+
+def refuse_weak(password: str, *context: str) -> None:
+    """Refuse a new password that is easy to guess.
+
+    Raises:
+        FormError: with the reason, at the field `password`.
+    """
+    reason = passwords.weakness(password, (*context, " ".join(context[1:])))
+    if reason:
+        raise FormError({"password": reason}, code="account.weak_password")
 
 
 async def create_user(
@@ -94,73 +89,92 @@ async def create_user(
     return user
 
 
-async def check_password(session: AsyncSession, form: LoginForm, address: str) -> User:
+async def check_password(session: AsyncSession, form: LoginForm, origin: Origin) -> User:
     """Return the person whose e-mail address and password these are.
 
     Args:
         session: the database.
         form: what was typed.
-        address: where the request comes from, for the rate limit.
+        origin: where the request comes from, for the rate limit.
 
     Raises:
         TooManyAttemptsError: too many failures within a quarter of an hour.
-        FormError: the address or the password is wrong; which one is not said.
+        FormError: the address or the password is wrong, or the account is disabled; which is not said.
     """
-    await _refuse_when_tried_too_often(session, form.email, address)
+    await limits.attempt(session, limits.PASSWORD, form.email, origin)
     user = await find_by_email(session, form.email)
-    known = user.password_hash if user else _decoy()
-    if not await asyncio.to_thread(_hasher().verify, form.password, known) or user is None:
-        session.add(FailedLogin(email=form.email, address=address, at=now()))
-        await session.commit()
+    known = user.password_hash if user and user.disabled_at is None else None
+    if not await is_password(form.password, known) or user is None:
+        if user is not None:
+            audit.record(session, user, "account.login_failed", user.email)
+            await session.commit()
         raise FormError(
             {"form": "The e-mail address or the password is wrong."}, code="account.wrong_password"
         )
-    await session.execute(
-        delete(FailedLogin).where(FailedLogin.email == form.email, FailedLogin.address == address)
-    )
+    await limits.forget(session, limits.PASSWORD, form.email, origin)
     await session.commit()
     return user
 
 
-async def _refuse_when_tried_too_often(session: AsyncSession, email: str, address: str) -> None:
-    since = now() - ATTEMPT_WINDOW
-    from_here = func.count().filter(FailedLogin.address == address)
-    statement = select(from_here, func.count()).where(FailedLogin.email == email, FailedLogin.at > since)
-    here, everywhere = (await session.execute(statement)).one()
-    if here >= MAX_FAILURES_PER_ADDRESS or everywhere >= MAX_FAILURES:
-        raise TooManyAttemptsError(int(ATTEMPT_WINDOW.total_seconds()))
+async def change_password(
+    session: AsyncSession, user: User, form: ChangePasswordForm, token: str, origin: Origin
+) -> None:
+    """Give a person another password; all their other sessions and log-ins of programs end.
+
+    Args:
+        session: the database.
+        user: who.
+        form: the old and the new one.
+        token: that of the browser that stays logged in.
+        origin: where the request comes from.
+
+    Raises:
+        TooManyAttemptsError: too many wrong old passwords.
+        FormError: the old one is wrong, or the new one is too easy to guess.
+    """
+    try:
+        await check_password(session, LoginForm(email=user.email, password=form.old_password), origin)
+    except FormError:
+        raise FormError(
+            {"old_password": "This is not your present password."}, code="account.wrong_password"
+        ) from None
+    await set_password(session, user, form.password, token)
 
 
-async def open_session(session: AsyncSession, user: User, token: str) -> None:
-    """Log a person in with the token that their browser will bring; sweeps what has expired."""
-    present = now()
-    await session.execute(delete(UserSession).where(UserSession.expires_at < present))
-    await session.execute(delete(FailedLogin).where(FailedLogin.at < present - ATTEMPT_WINDOW))
-    session.add(
-        UserSession(
-            token_hash=_hash_token(token),
-            user_id=user.id,
-            created_at=present,
-            expires_at=present + SESSION_LIFE,
-        )
-    )
+async def set_password(session: AsyncSession, user: User, password: str, token: str = "") -> None:
+    """Store another password and end what the old one has opened, but for the session of a browser.
+
+    Raises:
+        FormError: it is too easy to guess.
+    """
+    refuse_weak(password, user.email, user.first_name, user.last_name)
+    user.password_hash = await hash_password(password)
+    await end_sessions(session, user, but_token=token)
+    await _end_log_ins_of_programs(session, user)
+    audit.record(session, user, "account.password_changed", user.email)
     await session.commit()
 
 
-async def close_session(session: AsyncSession, token: str) -> None:
-    """Log a browser out; one that was not logged in stays so."""
-    await session.execute(delete(UserSession).where(UserSession.token_hash == _hash_token(token)))
+async def _end_log_ins_of_programs(session: AsyncSession, user: User) -> None:
+    statement = select(ApiToken).where(ApiToken.user_id == user.id, ApiToken.kind != TokenKind.PERSONAL)
+    for token in (await session.scalars(statement)).all():
+        await session.delete(token)
+
+
+async def disable(session: AsyncSession, user: User) -> None:
+    """Keep somebody out: sessions end, tokens do not count until the account is enabled again."""
+    if user.disabled_at is None:
+        user.disabled_at = now()
+    await end_sessions(session, user)
+    audit.record(session, user, "account.disabled", user.email)
     await session.commit()
 
 
-async def user_of(session: AsyncSession, token: str) -> User | None:
-    """Return who is logged in with a token, or nothing."""
-    statement = (
-        select(User)
-        .join(UserSession, UserSession.user_id == User.id)
-        .where(UserSession.token_hash == _hash_token(token), UserSession.expires_at > now())
-    )
-    return (await session.scalars(statement)).one_or_none()
+async def enable(session: AsyncSession, user: User) -> None:
+    """Let somebody in again who was kept out."""
+    user.disabled_at = None
+    audit.record(session, user, "account.enabled", user.email)
+    await session.commit()
 
 
 async def find_by_email(session: AsyncSession, email: str) -> User | None:
@@ -178,7 +192,3 @@ async def registered(session: AsyncSession, email: str) -> User:
     if user is None:
         raise FormError({"email": f"Nobody has signed up as {email}: ask them to, then try again."})
     return user
-
-
-def _hash_token(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

@@ -20,7 +20,7 @@ from platform_ui.db import now
 from platform_ui.errors import ConflictError, NotFoundError
 from platform_ui.settings import PlatformSettings
 from platform_ui.systems import service as systems
-from platform_ui.systems.models import System, SystemAgent
+from platform_ui.systems.models import System, SystemMember
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,12 @@ def configuration_of(client: ClientApp, system: System, settings: PlatformSettin
 
 
 async def list_clients(session: AsyncSession, user: User) -> Sequence[tuple[ClientApp, System]]:
-    """Return all client apps of the systems that a person operates, by system and name."""
+    """Return all client apps of the systems that a person operates or views, by system and name."""
     statement = (
         select(ClientApp, System)
         .join(System, System.id == ClientApp.system_id)
-        .join(SystemAgent, SystemAgent.system_id == System.id)
-        .where(SystemAgent.user_id == user.id)
+        .join(SystemMember, SystemMember.system_id == System.id)
+        .where(SystemMember.user_id == user.id)
         .order_by(System.name, ClientApp.name)
     )
     return [(client, system) for client, system in (await session.execute(statement)).all()]

@@ -37,21 +37,21 @@ class CompanyList(BaseModel):
 
 @router.get("")
 async def list_companies(database: Database, user: LoggedIn) -> CompanyList:
-    """List the companies that you administer."""
+    """List the companies that you have a part in."""
     companies = await service.list_companies(database, user)
     return CompanyList(items=[CompanyAnswer.of(company) for company in companies])
 
 
 @router.post("", status_code=HTTPStatus.CREATED)
 async def create_company(database: Database, user: LoggedIn, form: CompanyForm) -> CompanyAnswer:
-    """Create a company; you become its first admin."""
+    """Create a company; you become its first owner."""
     return CompanyAnswer.of(await service.create_company(database, user, form))
 
 
 @router.get("/{name}")
 async def show_company(database: Database, user: LoggedIn, name: str) -> CompanyAnswer:
     """Show one company."""
-    return CompanyAnswer.of(await service.get_company(database, user, name))
+    return CompanyAnswer.of(await service.see_company(database, user, name))
 
 
 @router.delete("/{name}", status_code=HTTPStatus.NO_CONTENT)

@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
-from platform_ui.companies.models import MAX_DESCRIPTION, MAX_DOMAIN, MAX_ENTERPRISE
+from platform_ui.accounts.forms import MemberForm
+from platform_ui.companies.models import MAX_DESCRIPTION, MAX_DOMAIN, MAX_ENTERPRISE, Role
 from platform_ui.fields import LEVEL_PATTERN, Form
 
 Domain = Annotated[str, StringConstraints(min_length=1, max_length=MAX_DOMAIN, pattern=LEVEL_PATTERN)]
@@ -23,3 +24,13 @@ class CompanyForm(Form):
     def name(self) -> str:
         """The full name, ``domain.enterprise``."""
         return f"{self.domain}.{self.enterprise}"
+
+
+class CompanyRoleForm(Form):
+    """Another role of a member."""
+
+    role: Role = Role.MEMBER
+
+
+class CompanyMemberForm(MemberForm, CompanyRoleForm):
+    """Whom to give which part in a company."""

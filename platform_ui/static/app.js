@@ -39,3 +39,20 @@ document.addEventListener("htmx:beforeSwap", () => {
 });
 document.addEventListener("htmx:afterSettle", toEnd);
 document.addEventListener("DOMContentLoaded", toEnd);
+
+// Passwords can be shown while they are typed.
+document.addEventListener("DOMContentLoaded", () => {
+  for (const input of document.querySelectorAll('input[type="password"]')) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "ghost show-password";
+    button.textContent = "Show";
+    button.setAttribute("aria-controls", input.id);
+    button.addEventListener("click", () => {
+      const isShown = input.type === "text";
+      input.type = isShown ? "password" : "text";
+      button.textContent = isShown ? "Show" : "Hide";
+    });
+    input.after(button);
+  }
+});

@@ -13,8 +13,7 @@ def _runner(request: Request) -> StreamRunner:
 
 
 def _ports(request: Request) -> StreamPorts:
-    state = request.app.state
-    return StreamPorts(state.runner, state.metadata, state.settings.kafka_bootstrap_servers)
+    return cast(StreamPorts, request.app.state.stream_ports)
 
 
 Runner = Annotated[StreamRunner, Depends(_runner)]

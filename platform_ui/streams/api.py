@@ -18,7 +18,10 @@ router = APIRouter(tags=["stream apps"])
 
 
 class AppAnswer(BaseModel):
-    """One stream app and what the runner sees of it; counts of records since the last start."""
+    """One stream app and what the runner sees of it; counts of records since the last start.
+
+    `contracts` holds the ids of those in force by which it receives, `lacking` the sources that need one.
+    """
 
     name: str
     source_system: str
@@ -27,6 +30,9 @@ class AppAnswer(BaseModel):
     description: str
     state: str
     cause: str | None
+    stopped_by: str | None
+    contracts: list[str]
+    lacking: list[str]
     restarts: int
     consumed: int | None
     forwarded: int | None
@@ -47,6 +53,9 @@ class AppAnswer(BaseModel):
             description=view.app.description,
             state=view.state,
             cause=status.cause if status else None,
+            stopped_by=view.app.stopped_by,
+            contracts=[terms.id for terms in view.permission.terms],
+            lacking=[lack.provider for lack in view.permission.lacks],
             restarts=status.restarts if status else 0,
             consumed=progress.consumed if progress else None,
             forwarded=progress.forwarded if progress else None,

@@ -6,11 +6,11 @@ from starlette.responses import PlainTextResponse, Response
 from platform_ui.accounts.access import LoggedIn
 from platform_ui.audit import service as audit
 from platform_ui.db import Database
-from platform_ui.errors import FormError, MetadataError, PlatformError, status_of
+from platform_ui.errors import ContractNeededError, FormError, MetadataError, PlatformError, status_of
 from platform_ui.fields import read_form
 from platform_ui.streams import service, statements
 from platform_ui.streams.access import Ports, Runner
-from platform_ui.streams.forms import StatementForm, StreamAppForm
+from platform_ui.streams.forms import CheckForm, StatementForm, StreamAppForm
 from platform_ui.systems import service as systems
 from platform_ui.web import CurrentPage, Page
 from streamhub.explanation import Section
@@ -38,15 +38,17 @@ async def check_statement(
     found = await systems.get_system(database, user, system)
     values = await page.form()
     message, sections = "", list[Section]()
+    lacking: ContractNeededError | None = None
     try:
-        form = read_form(StatementForm, values)
+        form = read_form(CheckForm, values)
+        lacking = await service.find_lacking(database, found, form)
         compiled = await statements.check_statement(
-            database, user, found.name, form.statement, ports.metadata
+            database, user, found.name, form.statement, ports.metadata, target=form.target_system or None
         )
         sections = statements.sections_of(compiled)
     except (FormError, MetadataError) as error:
-        message = error.fields["statement"]
-    return page.render("streams/check.html", message=message, sections=sections)
+        message = error.fields.get("statement", error.detail)
+    return page.render("streams/check.html", message=message, sections=sections, lacking=lacking)
 
 
 @router.get("/systems/{system}/apps/new")
@@ -60,6 +62,7 @@ async def show_form(page: CurrentPage, database: Database, user: LoggedIn, syste
         systems=await systems.list_systems(database, user),
         values=values,
         errors={},
+        lacking=None,
     )
 
 
@@ -81,6 +84,7 @@ async def create_app(
             systems=await systems.list_systems(database, user),
             values=values,
             errors=error.fields,
+            lacking=error if isinstance(error, ContractNeededError) else None,
         )
     return page.redirect(
         f"/systems/{system}/apps/{app.name}", f"{app.name} is created. Deploy it to let it run."
@@ -114,7 +118,7 @@ async def _show(
         values={"statement": view.app.statement if statement is None else statement},
         errors=error.fields if error else {},
         outputs=await service.outputs_of(view, runner),
-        further=statements.further_sources(view.app.statement, view.source),
+        further=view.permission.sources[1:],
         error=error,
     )
 
@@ -137,7 +141,7 @@ async def change_statement(
     view = await service.get_app(database, user, system, name, ports.runner)
     try:
         await service.change_statement(database, user, view, read_form(StatementForm, values), ports)
-    except (FormError, MetadataError) as error:
+    except (ContractNeededError, FormError, MetadataError) as error:
         typed = values.get("statement", "")
         return await _show(page, database, view, ports.runner, error=error, statement=typed)
     notice = (
@@ -154,7 +158,7 @@ async def deploy_app(
     view = await service.get_app(database, user, system, name, ports.runner)
     try:
         await service.deploy_app(database, user, view, ports)
-    except (FormError, MetadataError) as error:
+    except (ContractNeededError, FormError, MetadataError) as error:
         if not view.is_ours:  # there is no form that could show it
             raise
         return await _show(page, database, view, ports.runner, error=error)

@@ -4,14 +4,30 @@ What lives here: which parts there are, and SensorThings as the platform uses it
 port (``runner_port``) and the rules (``service``, ``statements``).
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Protocol
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from client.metadata.server import SensorThingsServer
+from platform_ui.pki.authority import Authority
 from platform_ui.streams.runner_port import StreamRunner
 from streamhub.outputs import MetadataRegistry
 
 TIMEOUT_S = 5.0
 RETRY_S = 2.0  # somebody waits for the page
+
+
+class AccessRules(Protocol):
+    """What is needed of the broker's access rules."""
+
+    async def ensure(self, session: AsyncSession, identities: Collection[str], /) -> None:
+        """Let the broker permit Kafka principals what they may do, as the running transaction sees it.
+
+        Raises:
+            BrokerError: the broker did not take it.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +38,16 @@ class StreamPorts:
         runner: The runner of stream apps.
         metadata: The SensorThings service that knows units and takes output Datastreams.
         brokers: Kafka's addresses for the app, ``host:port,...``.
+        authority: Signs the certificates of apps; without it they are deployed without credentials.
+        rules: The broker's access rules, brought there before an app is started; nothing where the broker
+            has none.
     """
 
     runner: StreamRunner
     metadata: MetadataRegistry
     brokers: str
+    authority: Authority | None = None
+    rules: AccessRules | None = None
 
 
 def open_metadata(sensorthings_url: str, token: str = "") -> SensorThingsServer:

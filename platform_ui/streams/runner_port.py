@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from streamhub.runner.credentials import AppCredentials
 from streamhub.specification import StreamAppSpecification
 
 
@@ -69,8 +70,10 @@ class Status(Protocol):
 class StreamRunner(Protocol):
     """Starts, watches and stops stream apps."""
 
-    def deploy(self, specification: StreamAppSpecification, /) -> object:
-        """Want an app to run as specified; restarts it when the specification changed."""
+    def deploy(
+        self, specification: StreamAppSpecification, /, credentials: AppCredentials | None = None
+    ) -> object:
+        """Want an app to run as specified; restarts it when the specification or the credentials changed."""
 
     def stop(self, app_id: str, /) -> object:
         """Want an app to stand still."""

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from client.errors import SensorThingsError
 from platform_ui.accounts.models import User
+from platform_ui.contracts.service import is_needed
 from platform_ui.errors import ConflictError, FormError, MetadataError
 from platform_ui.streams.ports import acting_as
 from platform_ui.systems.models import System, SystemAgent
@@ -51,7 +52,13 @@ class OutputView:
 
 
 async def check_statement(
-    session: AsyncSession, user: User, home: str, statement: str, metadata: MetadataRegistry
+    session: AsyncSession,
+    user: User,
+    home: str,
+    statement: str,
+    metadata: MetadataRegistry,
+    *,
+    target: str | None = None,
 ) -> Compiled:
     """Compile a statement and make sure that this person may run it for an app of a system.
 
@@ -61,6 +68,8 @@ async def check_statement(
         home: the full name of the system that the app belongs to.
         statement: the text.
         metadata: the SensorThings service, asked only when the statement depends on units.
+        target: the full name of the system that receives, as far as it is known. A source of another company
+            than that one needs a contract, which is not asked for here, and no part in that system.
 
     Raises:
         FormError: it is refused; the message shows the place with a caret where there is one.
@@ -68,8 +77,8 @@ async def check_statement(
     """
     try:
         compiled = await asyncio.to_thread(_compiled, home, statement)
-        await _check_access(session, user, home, compiled)
-        await _check_units(compiled, home, acting_as(metadata, user.email))
+        await _check_access(session, user, home, compiled, target)
+        await _check_units(compiled, home, metadata, (user.email, target))
     except QueryError as error:
         raise FormError({"statement": error.render()}, code=REFUSED) from error
     return compiled
@@ -101,9 +110,15 @@ def _refuse_foreign(compiled: Compiled, home: str) -> None:
     raise FormError({"statement": message}, code=REFUSED)
 
 
-async def _check_access(session: AsyncSession, user: User, home: str, compiled: Compiled) -> None:
+async def _check_access(
+    session: AsyncSession, user: User, home: str, compiled: Compiled, target: str | None
+) -> None:
     """Refuse a source that the person does not operate; unknown and forbidden look alike."""
-    foreign = [source for source in compiled.tree.streams if source.system not in {home, ANY_SYSTEM}]
+    foreign = [
+        source
+        for source in compiled.tree.streams
+        if source.system not in {home, ANY_SYSTEM} and not _by_contract(source.system, target)
+    ]
     if not foreign:
         return
     operated = (
@@ -122,12 +137,29 @@ async def _check_access(session: AsyncSession, user: User, home: str, compiled: 
             )
 
 
-async def _check_units(compiled: Compiled, home: str, metadata: MetadataRegistry) -> None:
-    """Check the units of a statement, with those of the sources where they matter."""
+def _by_contract(source: str, target: str | None) -> bool:
+    return target is not None and is_needed(source, target)
+
+
+async def _check_units(
+    compiled: Compiled, home: str, metadata: MetadataRegistry, readers: tuple[str, str | None]
+) -> None:
+    """Check the units of a statement, with those of the sources where they matter.
+
+    The person reads those of the systems that they operate; the target those that contracts let it see.
+    """
     systems = systems_of(compiled, home)
     if not await asyncio.to_thread(depends_on_units, compiled.tree, compiled.text):
         return
-    units = await _ask(lambda: read_units(metadata, systems))
+    person, target = readers
+    shared = tuple(system for system in systems[1:] if _by_contract(system, target))
+    own = tuple(system for system in systems if system not in shared)
+
+    def read() -> dict[str, str | None]:
+        units = read_units(acting_as(metadata, person), own)
+        return units | read_units(acting_as(metadata, target or person), shared)
+
+    units = await _ask(read)
     await asyncio.to_thread(check_units, compiled.tree, compiled.text, units)
 
 
@@ -158,11 +190,16 @@ async def register(specification: StreamAppSpecification, metadata: MetadataRegi
     if not isinstance(compiled, Derivation):
         return {}
 
+    shared = {terms.provider for terms in specification.contracts}
+
     def read_sources() -> dict[str, str | None]:
         units: dict[str, str | None] = {}
         for system in specification.systems:
-            # Whether the app may read it was decided when its statement was saved.
-            units |= read_units(acting_as(metadata, system), (system,))
+            # Whether the app may read it was decided when its statement was saved. What comes by a contract
+            # is named as the target sees it.
+            is_shared = system != specification.source_system and system in shared
+            reader = specification.target_system if is_shared else system
+            units |= read_units(acting_as(metadata, reader), (system,))
         return units
 
     def register_all() -> dict[str, int | str]:

@@ -48,9 +48,9 @@ class SystemList(BaseModel):
 
 @router.get("")
 async def list_systems(database: Database, user: LoggedIn) -> SystemList:
-    """List the systems that you operate."""
+    """List the systems that you operate or view."""
     return SystemList(
-        items=[SystemAnswer.of(system) for system in await service.list_systems(database, user)]
+        items=[SystemAnswer.of(system) for system in await service.list_visible(database, user)]
     )
 
 
@@ -63,7 +63,7 @@ async def create_system(database: Database, user: LoggedIn, topics: Topics, form
 @router.get("/{name}")
 async def show_system(database: Database, user: LoggedIn, name: str) -> SystemAnswer:
     """Show one system."""
-    return SystemAnswer.of(await service.get_system(database, user, name))
+    return SystemAnswer.of(await service.see_system(database, user, name))
 
 
 @router.delete("/{name}", status_code=HTTPStatus.NO_CONTENT)

@@ -4,10 +4,11 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
+from platform_ui.accounts.forms import MemberForm
 from platform_ui.companies.forms import Description
 from platform_ui.companies.models import MAX_COMPANY_NAME
 from platform_ui.fields import LEVEL_PATTERN, Form
-from platform_ui.systems.models import MAX_STATION, MAX_WORKCENTER
+from platform_ui.systems.models import MAX_STATION, MAX_WORKCENTER, SystemRole
 
 Workcenter = Annotated[str, StringConstraints(min_length=2, max_length=MAX_WORKCENTER, pattern=LEVEL_PATTERN)]
 Station = Annotated[str, StringConstraints(min_length=2, max_length=MAX_STATION, pattern=LEVEL_PATTERN)]
@@ -26,3 +27,13 @@ class SystemForm(Form):
     def name(self) -> str:
         """The full name, ``domain.enterprise.workcenter.station``."""
         return f"{self.company}.{self.workcenter}.{self.station}"
+
+
+class SystemRoleForm(Form):
+    """Another role of a member of a system."""
+
+    role: SystemRole = SystemRole.AGENT
+
+
+class SystemMemberForm(MemberForm, SystemRoleForm):
+    """Whom to give which part in a system."""

@@ -1,4 +1,7 @@
-"""The pages of systems: list, create, delete, agents, the live tail. One system's page is in ``overview``."""
+"""The pages of systems: list, create, delete, the live tail.
+
+Members have pages of their own (``people_pages``); one system's page is in ``overview``.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -6,11 +9,11 @@ from contextlib import aclosing
 from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
 
-from platform_ui.accounts import service as accounts
+from platform_ui.accounts import sessions as accounts
 from platform_ui.accounts.access import LoggedIn
-from platform_ui.accounts.forms import MemberForm
 from platform_ui.browser import browser_token
 from platform_ui.companies import service as companies
+from platform_ui.companies.models import Role
 from platform_ui.db import Database, Sessions
 from platform_ui.errors import NotFoundError, PlatformError, status_of
 from platform_ui.fields import read_form
@@ -28,15 +31,15 @@ async def list_systems(page: CurrentPage, database: Database, user: LoggedIn) ->
     """Show the systems of the person."""
     return page.render(
         "systems/list.html",
-        systems=await service.list_systems(database, user),
-        companies=await companies.list_companies(database, user),
+        systems=await service.list_visible(database, user),
+        companies=await companies.list_companies(database, user, Role.ADMIN),
     )
 
 
 @router.get("/new")
 async def show_form(page: CurrentPage, database: Database, user: LoggedIn, company: str = "") -> Response:
     """Show the form of a new system."""
-    known = await companies.list_companies(database, user)
+    known = await companies.list_companies(database, user, Role.ADMIN)
     return page.render(
         "systems/new.html", companies=known, values={"company": company}, errors={}, error=None
     )
@@ -52,7 +55,7 @@ async def create_system(page: CurrentPage, database: Database, user: LoggedIn, t
         return page.render(
             "systems/new.html",
             status=status_of(error),
-            companies=await companies.list_companies(database, user),
+            companies=await companies.list_companies(database, user, Role.ADMIN),
             values=values,
             errors=error.fields,
             error=error,
@@ -82,43 +85,13 @@ async def delete_system(
     return page.redirect("/systems", f"{name} and its topics are deleted.")
 
 
-@router.post("/{name}/agents")
-async def add_agent(page: CurrentPage, database: Database, user: LoggedIn, name: str) -> Response:
-    """Add an agent."""
-    values = await page.form()
-    system = await service.get_system(database, user, name)
-    try:
-        form = read_form(MemberForm, values)
-        await service.add_agent(database, user, name, form.email)
-    except PlatformError as error:
-        return page.render(
-            "systems/agents.html",
-            status=status_of(error),
-            system=system,
-            agents=await service.list_agents(database, user, system),
-            values=values,
-            errors=error.fields,
-        )
-    return page.redirect(f"/systems/{name}", f"{form.email} is now an agent of {name}.")
-
-
-@router.post("/{name}/agents/{email}/remove")
-async def remove_agent(
-    page: CurrentPage, database: Database, user: LoggedIn, name: str, email: str
-) -> Response:
-    """Remove an agent."""
-    await service.remove_agent(database, user, name, email)
-    target = "/systems" if email == user.email else f"/systems/{name}"
-    return page.redirect(target, f"{email} is no longer an agent of {name}.")
-
-
 @router.get("/{name}/tail")
 async def tail(request: Request, database: Database, user: LoggedIn, tails: Tails, name: str) -> Response:
     """Stream the records that arrive on the topics of a system.
 
     Source: HTML Living Standard, clause 9.2 "Server-sent events".
     """
-    system = await service.get_system(database, user, name)
+    system = await service.see_system(database, user, name)
     system_name = system.name
     await database.close()  # the stream lasts; the connection goes back to the pool
     return StreamingResponse(
@@ -138,14 +111,14 @@ async def _events(request: Request, tails: TailHub, system: str) -> AsyncIterato
 
 
 async def _still_allowed(request: Request, system: str) -> bool:
-    """Return whether the browser is still logged in as an agent; asked at every pause of the stream."""
+    """Return whether the browser is still logged in as an agent or viewer; asked every two seconds."""
     sessions: Sessions = request.app.state.sessions
     async with sessions() as session:
-        user = await accounts.user_of(session, browser_token(request))
+        user = await accounts.user_of(session, browser_token(request), touch=False)
         if user is None:
             return False
         try:
-            await service.get_system(session, user, system)
+            await service.see_system(session, user, system)
         except NotFoundError:
             return False
         return True

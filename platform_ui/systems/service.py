@@ -1,6 +1,7 @@
 """The rules of systems: who may see, create, change and delete them; their topics live and die with them.
 
-A company's admin creates a system and becomes its first agent; agents operate it and add each other. The row
+A company's admin creates a system and becomes its first agent; agents operate it and add each other and
+viewers, who see everything and change nothing. The last agent stays. The row
 is committed first, as ``creating``; then its topics are created and verified; then it is ``active``. When the
 broker fails, the row is taken back, so no half-made system stays; when the process dies in between,
 `reconcile` finishes the work at the next start. A system is deleted in one transaction that is committed only
@@ -24,26 +25,50 @@ from platform_ui.companies import service as companies
 from platform_ui.companies.models import Company
 from platform_ui.companies.service import Member
 from platform_ui.db import now
-from platform_ui.errors import BrokerError, ConflictError, FormError, NotFoundError, PlatformError
+from platform_ui.errors import (
+    BrokerError,
+    ConflictError,
+    ForbiddenError,
+    FormError,
+    NotFoundError,
+    PlatformError,
+)
 from platform_ui.systems.forms import SystemForm
-from platform_ui.systems.models import ACTIVE, CREATING, System, SystemAgent
+from platform_ui.systems.models import (
+    ACTIVE,
+    CREATING,
+    MEMBER_OF,
+    System,
+    SystemAgent,
+    SystemMember,
+    SystemRole,
+)
 
 _log = logging.getLogger(__name__)
 
 
 async def list_systems(session: AsyncSession, user: User) -> Sequence[System]:
     """Return the systems that a person operates, by name."""
+    return await _systems_of(session, user, SystemAgent)
+
+
+async def list_visible(session: AsyncSession, user: User) -> Sequence[System]:
+    """Return the systems that a person operates or views, by name."""
+    return await _systems_of(session, user, SystemMember)
+
+
+async def _systems_of(session: AsyncSession, user: User, kind: type[SystemMember]) -> Sequence[System]:
     statement = (
         select(System)
-        .join(SystemAgent, SystemAgent.system_id == System.id)
-        .where(SystemAgent.user_id == user.id)
+        .join(kind, kind.system_id == System.id)
+        .where(kind.user_id == user.id)
         .order_by(System.name)
     )
     return (await session.scalars(statement)).all()
 
 
 async def list_of_company(session: AsyncSession, company: Company) -> Sequence[System]:
-    """Return all systems of a company, by name; its admin sees them listed, agents open them."""
+    """Return all systems of a company, by name; its members see them listed, agents and viewers open them."""
     statement = select(System).where(System.company_id == company.id).order_by(System.name)
     return (await session.scalars(statement)).all()
 
@@ -58,19 +83,52 @@ async def get_system(session: AsyncSession, user: User, name: str, *, lock: bool
         lock: hold the row until the transaction ends, so that rules about members are decided one by one.
 
     Raises:
-        NotFoundError: there is none of this name, or the person is no agent of it.
+        NotFoundError: there is none of this name, or the person has no part in it.
+        ForbiddenError: the person only views it.
     """
+    system, role = await _seen(session, user, name, lock=lock)
+    if role is not SystemRole.AGENT:
+        raise ForbiddenError(
+            f"You view {name}: only its agents may do this.",
+            code="system.only_agents",
+            hint="Ask one of its agents to make you an agent.",
+        )
+    return system
+
+
+async def see_system(session: AsyncSession, user: User, name: str) -> System:
+    """Return a system that a person operates or views.
+
+    Raises:
+        NotFoundError: there is none of this name, or the person has no part in it.
+    """
+    system, _ = await _seen(session, user, name)
+    return system
+
+
+async def _seen(
+    session: AsyncSession, user: User, name: str, *, lock: bool = False
+) -> tuple[System, SystemRole]:
     statement = (
-        select(System)
-        .join(SystemAgent, SystemAgent.system_id == System.id)
-        .where(System.name == name, SystemAgent.user_id == user.id)
+        select(System, SystemMember.role)
+        .join(SystemMember, SystemMember.system_id == System.id)
+        .where(System.name == name, SystemMember.user_id == user.id)
     )
     if lock:
         statement = statement.with_for_update(of=System)
-    system = (await session.scalars(statement)).one_or_none()
-    if system is None:
-        raise NotFoundError(f"You operate no system named {name}.", code="system.not_found")
-    return system
+    found = (await session.execute(statement)).one_or_none()
+    if found is None:
+        raise NotFoundError(f"You have no part in a system named {name}.", code="system.not_found")
+    return found[0], SystemRole(found[1])
+
+
+async def role_in(session: AsyncSession, user: User, system: System) -> SystemRole | None:
+    """Return the part of a person in a system, or nothing."""
+    statement = select(SystemMember.role).where(
+        SystemMember.system_id == system.id, SystemMember.user_id == user.id
+    )
+    role = (await session.scalars(statement)).one_or_none()
+    return SystemRole(role) if role else None
 
 
 async def find_system(session: AsyncSession, name: str) -> System | None:
@@ -112,7 +170,7 @@ async def create_system(
 async def _insert(session: AsyncSession, user: User, form: SystemForm) -> System:
     try:
         company = await companies.get_company(session, user, form.company)
-    except NotFoundError as error:
+    except (NotFoundError, ForbiddenError) as error:
         raise FormError({"company": error.detail}) from error
     present = now()
     system = System(
@@ -152,10 +210,10 @@ async def delete_system(session: AsyncSession, user: User, name: str, topics: To
         BrokerError: a topic could not be removed; the system stays and has all its topics.
     """
     system = await get_system(session, user, name, lock=True)
-    if await _count_agents(session, system) > 1:
+    if await _count(session, system, SystemMember) > 1:
         raise ConflictError(
-            f"{name} has other agents.",
-            code="system.other_agents",
+            f"{name} has other agents or viewers.",
+            code="system.other_members",
             hint="Remove them first: a system is deleted only by its only agent.",
         )
     try:
@@ -208,66 +266,123 @@ async def reconcile(session: AsyncSession, topics: TopicAdministrator) -> list[s
     return mended
 
 
-async def list_agents(session: AsyncSession, user: User, system: System) -> list[Member]:
-    """Return the agents of a system, by e-mail address."""
+async def list_members(session: AsyncSession, user: User, system: System) -> list[Member]:
+    """Return the agents of a system, then its viewers, each by e-mail address."""
     statement = (
-        select(User)
-        .join(SystemAgent, SystemAgent.user_id == User.id)
-        .where(SystemAgent.system_id == system.id)
-        .order_by(User.email)
+        select(User, SystemMember.role)
+        .join(SystemMember, SystemMember.user_id == User.id)
+        .where(SystemMember.system_id == system.id)
+        .order_by(SystemMember.role, User.email)
     )
-    people = (await session.scalars(statement)).all()
-    return [Member(person.email, person.full_name, person.id == user.id) for person in people]
+    rows = (await session.execute(statement)).all()
+    return [Member(person.email, person.full_name, person.id == user.id, role) for person, role in rows]
 
 
-async def add_agent(session: AsyncSession, user: User, name: str, email: str) -> None:
-    """Make a registered person an agent of a system.
+async def add_member(
+    session: AsyncSession, user: User, name: str, email: str, role: SystemRole = SystemRole.AGENT
+) -> None:
+    """Give a registered person a part in a system.
 
     Raises:
-        NotFoundError: the system is not there, or the person is no agent of it.
+        NotFoundError: the system is not there, or the person has no part in it.
+        ForbiddenError: the person is no agent of it.
         FormError: nobody has signed up with the address.
-        ConflictError: the person is an agent already.
+        ConflictError: the person has a part already.
     """
     system = await get_system(session, user, name, lock=True)
     person = await registered(session, email)
-    if await session.get(SystemAgent, (system.id, person.id)):
+    present = await role_in(session, person, system)
+    if present is not None:
         raise ConflictError(
-            f"{email} is an agent already.",
-            code="system.agent_exists",
-            fields={"email": f"{email} is an agent of {name} already."},
+            f"{email} is {present} already.",
+            code="system.member_exists",
+            fields={"email": f"{email} is {present} of {name} already."},
         )
-    session.add(SystemAgent(system_id=system.id, user_id=person.id, added_at=now(), added_by=user.id))
-    audit.record(session, user, "system.agent_added", name, email=email)
+    _add(session, user, system, person, role)
+    audit.record(session, user, f"system.{role}_added", name, email=email)
     await session.commit()
 
 
-async def remove_agent(session: AsyncSession, user: User, name: str, email: str) -> None:
-    """Take a person's part in a system away; the last agent stays.
+async def change_role(session: AsyncSession, user: User, name: str, email: str, role: SystemRole) -> None:
+    """Make an agent a viewer or the other way round; the last agent stays one.
 
     Raises:
-        NotFoundError: the system is not there, or one of the two is no agent of it.
+        NotFoundError: the system is not there, or one of the two has no part in it.
+        ForbiddenError: the person is no agent of it.
         ConflictError: this is the last agent.
     """
     system = await get_system(session, user, name, lock=True)
-    statement = (
-        select(SystemAgent)
-        .join(User, User.id == SystemAgent.user_id)
-        .where(SystemAgent.system_id == system.id, User.email == email)
+    member = await _member(session, system, email)
+    before = SystemRole(member.role)
+    if before is SystemRole.AGENT and role is SystemRole.VIEWER:
+        await _refuse_last_agent(session, system, email)
+    # Each role is a class, and an object keeps its class: so the row is changed, and forgotten here.
+    await session.execute(
+        update(SystemMember)
+        .where(SystemMember.system_id == system.id, SystemMember.user_id == member.user_id)
+        .values(role=role.value)
+        .execution_options(synchronize_session=False)
     )
-    agent = (await session.scalars(statement)).one_or_none()
-    if agent is None:
-        raise NotFoundError(f"{email} is no agent of {name}.", code="system.agent_not_found")
-    if await _count_agents(session, system) == 1:
-        raise ConflictError(
-            f"{email} is the last agent of {name}.",
-            code="system.last_agent",
-            hint="Add another agent first, or delete the system.",
-        )
-    await session.delete(agent)
-    audit.record(session, user, "system.agent_removed", name, email=email)
+    session.expunge(member)
+    audit.record(
+        session, user, "system.role_changed", name, email=email, before={"role": before}, after={"role": role}
+    )
     await session.commit()
 
 
-async def _count_agents(session: AsyncSession, system: System) -> int:
-    statement = select(func.count()).select_from(SystemAgent).where(SystemAgent.system_id == system.id)
+async def remove_member(session: AsyncSession, user: User, name: str, email: str) -> None:
+    """Take a person's part in a system away; the last agent stays. Viewers may leave by themselves.
+
+    Raises:
+        NotFoundError: the system is not there, or one of the two has no part in it.
+        ForbiddenError: the person views the system and wants to remove somebody else.
+        ConflictError: this is the last agent.
+    """
+    system, _ = await _seen(session, user, name, lock=True)
+    if email != user.email:
+        await get_system(session, user, name)
+    member = await _member(session, system, email)
+    if member.role == SystemRole.AGENT:
+        await _refuse_last_agent(session, system, email)
+    await session.delete(member)
+    audit.record(session, user, f"system.{member.role}_removed", name, email=email)
+    await session.commit()
+
+
+def add_invited(
+    session: AsyncSession, system: System, person: User, invited_by: User, role: SystemRole
+) -> None:
+    """Give somebody the part that they were invited to; not committed."""
+    _add(session, invited_by, system, person, role)
+    audit.record(session, person, f"system.{role}_joined", system.name, email=person.email)
+
+
+def _add(session: AsyncSession, user: User, system: System, person: User, role: SystemRole) -> None:
+    kind = MEMBER_OF[role]
+    session.add(kind(system_id=system.id, user_id=person.id, added_at=now(), added_by=user.id))
+
+
+async def _member(session: AsyncSession, system: System, email: str) -> SystemMember:
+    statement = (
+        select(SystemMember)
+        .join(User, User.id == SystemMember.user_id)
+        .where(SystemMember.system_id == system.id, User.email == email)
+    )
+    member = (await session.scalars(statement)).one_or_none()
+    if member is None:
+        raise NotFoundError(f"{email} has no part in {system.name}.", code="system.member_not_found")
+    return member
+
+
+async def _refuse_last_agent(session: AsyncSession, system: System, email: str) -> None:
+    if await _count(session, system, SystemAgent) == 1:
+        raise ConflictError(
+            f"{email} is the last agent of {system.name}.",
+            code="system.last_agent",
+            hint="Add another agent first, or delete the system.",
+        )
+
+
+async def _count(session: AsyncSession, system: System, kind: type[SystemMember]) -> int:
+    statement = select(func.count()).select_from(kind).where(kind.system_id == system.id)
     return (await session.scalar(statement)) or 0

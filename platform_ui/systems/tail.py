@@ -39,7 +39,7 @@ FAR_BEHIND: Final = 5_000  # records; beyond, the tail jumps to the end
 QUEUE_EVENTS: Final = 40  # ten seconds of events wait for a slow browser, then the oldest go
 RETRY_S: Final = 2.0
 TIMEOUT_S: Final = 5.0
-RECHECK_S: Final = 15.0
+RECHECK_S: Final = 2.0  # how long somebody sees records after their part has been taken away
 STOP_CHECK_S: Final = 1.0
 
 Deliver = Callable[[list[Sight], int, str], None]

@@ -2,7 +2,7 @@
 
 What lives here: the order of proofs (token, certificate, none), acting for somebody else, and the short
 memory that spares a look-up for each request. What does not: tokens and certificates themselves
-(`sensorthings.access.tokens`, `certificates`), and what is kept of them (`registry`).
+(`sensorthings.access.tokens`, `certificates`), and what is kept of them (`lookup`).
 
 A token or certificate that does not count is always refused, also where anonymous access is open: whoever
 shows one expects to be somebody.
@@ -20,11 +20,11 @@ from sensorthings.access.certificates import (
     Authority,
     Network,
     certificate_in_header,
-    common_name,
+    certified_name,
     is_within,
 )
+from sensorthings.access.lookup import principal_by_certificate, principal_by_digest, principal_by_name
 from sensorthings.access.principals import ANY_READER, ANYONE, Principal
-from sensorthings.access.registry import principal_by_digest, principal_by_name
 from sensorthings.access.tokens import (
     NotProvenError,
     bearer_token,
@@ -40,6 +40,7 @@ ACT_AS_HEADER = "dtwin-act-as"
 ADMIN_NAME = "platform"
 """Name of the principal whose token is a setting of the service."""
 _MAX_REMEMBERED = 10_000
+_Key = bytes | str | tuple[str, str]
 _BY_SETTING = {"none": None, "read": ANY_READER, "write": ANYONE}
 
 
@@ -94,7 +95,7 @@ class Gate:
         self._authority = authority
         self._proxies = proxies
         self._clock = clock
-        self._known: dict[bytes | str, tuple[float, Principal]] = {}
+        self._known: dict[_Key, tuple[float, Principal]] = {}
 
     def forget(self) -> None:
         """Look everybody up again: called when rights were changed through this process."""
@@ -140,11 +141,17 @@ class Gate:
         return principal
 
     async def _by_certificate(self, name: str) -> Principal:
-        principal = await self._named(name)
+        # Somebody may have one's name without one's certificates: these are remembered apart.
+        key = ("certificate", name)
+        principal = self._remembered(key)
         if principal is None:
-            raise NotProvenError(
-                "access.certificate", "Nobody is registered here by the client certificate's common name."
-            )
+            async with self._database.reading() as session:
+                principal = await principal_by_certificate(session, name)
+            if principal is None:
+                raise NotProvenError(
+                    "access.certificate", "Nobody is registered here by the client certificate's name."
+                )
+            self._remember(key, principal)
         return principal
 
     async def _acting(self, principal: Principal, name: str) -> Principal:
@@ -169,18 +176,18 @@ class Gate:
 
     def _certified_name(self, headers: Mapping[str, str], peer: Peer) -> str | None:
         if peer.certificate is not None:
-            return common_name(peer.certificate)
+            return certified_name(peer.certificate)
         value = headers.get(CLIENT_CERT_HEADER)
         if value is None or self._authority is None or not is_within(peer.host, self._proxies):
             # From anybody else the header proves nothing: RFC 9440, clause 4.
             return None
         return self._authority.check(certificate_in_header(value), datetime.now(tz=UTC))
 
-    def _remembered(self, key: bytes | str) -> Principal | None:
+    def _remembered(self, key: _Key) -> Principal | None:
         known = self._known.get(key)
         return known[1] if known is not None and self._clock() < known[0] else None
 
-    def _remember(self, key: bytes | str, principal: Principal) -> None:
+    def _remember(self, key: _Key, principal: Principal) -> None:
         if len(self._known) >= _MAX_REMEMBERED:
             self._known.clear()
         self._known[key] = (self._clock() + self._memory_s, principal)

@@ -1,8 +1,13 @@
 """Client certificates: whose they are, and whether one of ours signed them.
 
-What lives here: reading and checking a certificate that a proxy passes on (RFC 9440), and the common name of
-one that this service's own TLS has checked already. What does not: TLS (`sensorthings.http.tls`), and what a
+What lives here: reading and checking a certificate that a proxy passes on (RFC 9440), and the name in one
+that this service's own TLS has checked already. What does not: TLS (`sensorthings.http.tls`), and what a
 principal may do (`sensorthings.access.registry`).
+
+The name is in the subject's UID (RFC 4519, clause 2.39) where there is one, because a common name holds at
+most 64 characters (RFC 5280, appendix A.1, `ub-common-name`); otherwise it is the common name. An
+organizational unit `dt-<kind>` tells what the platform made a certificate for: those of stream apps and
+services are not to be taken for client apps of the same name.
 """
 
 import base64
@@ -23,15 +28,17 @@ CLIENT_CERT_HEADER = "client-cert"
 """Header with which a proxy passes a client's certificate on: RFC 9440, clause 2.2."""
 _MAX_CHARACTERS = 16 * 1024
 _SHORTEST = 3
+_KIND_PREFIX = "dt-"
+_CLIENT_UNIT = "dt-client"
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-def common_name(der: bytes) -> str:
-    """Give the subject's common name: `<system>.<name>` of a client app.
+def certified_name(der: bytes) -> str:
+    """Give the name in a subject: UID or common name, `<system>.<name>` of a client app.
 
     Raises:
-        NotProvenError: It is no certificate, or has not exactly one common name.
+        NotProvenError: It is no certificate, has not exactly one such name, or is of no client app.
     """
     return _name_of(_load(der))
 
@@ -45,12 +52,19 @@ def _load(der: bytes) -> x509.Certificate:
 
 def _name_of(certificate: x509.Certificate) -> str:
     try:
-        names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        subject = certificate.subject
     except ValueError:
         raise _refusal("The client certificate cannot be read.") from None
-    if len(names) != 1:
-        raise _refusal("The client certificate needs exactly one common name.")
-    return str(names[0].value)
+    units = {str(one.value) for one in subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)}
+    if any(unit.startswith(_KIND_PREFIX) and unit != _CLIENT_UNIT for unit in units):
+        raise _refusal("The client certificate is of a stream app or a service, not of a client app.")
+    for kind in (NameOID.USER_ID, NameOID.COMMON_NAME):
+        names = subject.get_attributes_for_oid(kind)
+        if len(names) == 1:
+            return str(names[0].value)
+        if names:
+            break
+    raise _refusal("The client certificate needs exactly one UID, or exactly one common name.")
 
 
 def certificate_in_header(value: str) -> bytes:
@@ -94,7 +108,7 @@ class Authority:
             ) from None
 
     def check(self, der: bytes, now: datetime) -> str:
-        """Give the common name of a certificate that one of these authorities signed.
+        """Give the name in a certificate that one of these authorities signed.
 
         Args:
             der: The certificate.

@@ -1,26 +1,22 @@
-"""What is kept of principals: systems they read and write, their tokens, what contracts share.
+"""What is kept of principals: systems they read and write, and their tokens.
 
-What lives here: looking a principal up, and the admins' changes, each idempotent. What does not: HTTP
-(`sensorthings.http.access_routes`), and what follows from it for a query (`sensorthings.access.sight`).
+What lives here: the admins' changes, each idempotent. What does not: looking a principal up
+(`sensorthings.access.lookup`), what contracts share (`shares`), HTTP (`sensorthings.http.access_routes`), and
+what follows from it for a query (`sensorthings.access.sight`).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
-    ColumnElement,
     DateTime,
-    LargeBinary,
-    Select,
     Text,
     any_,
     bindparam,
     delete,
     func,
-    or_,
     select,
     update,
 )
@@ -28,11 +24,10 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from client.errors import InvalidNameError
 from client.messaging.topics import SystemName
-from sensorthings.access.principals import Principal
 from sensorthings.access.tokens import digest_of, new_token
-from sensorthings.database import Prepared, Session, prepare
+from sensorthings.database import Session
 from sensorthings.errors import BodyError, EntityMissingError
-from sensorthings.model.tables import access_grant, datastream, principal, share, system, token
+from sensorthings.model.tables import access_grant, principal, system, token
 
 MAX_NAME_CHARACTERS = 255
 
@@ -59,12 +54,15 @@ class PrincipalState:
         is_admin: May see and change everything, and administer access.
         home: Name of the system that its new entities belong to when nothing else tells; None for none.
         grants: Systems that it reads, by name.
+        certificate: UID of the certificates that are this principal's, and no others are; None for those of
+            its own name.
     """
 
     name: str
     is_admin: bool = False
     home: str | None = None
     grants: tuple[Grant, ...] = ()
+    certificate: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,78 +84,18 @@ class TokenState:
     revoked: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
-    """Datastreams that a contract lets a system see.
-
-    Attributes:
-        contract: Name of the contract.
-        system: The system that may see them.
-        datastreams: Their ids.
-    """
-
-    contract: str
-    system: str
-    datastreams: tuple[int, ...]
-
-
-def _array(statement: Select[Any]) -> ColumnElement[Any]:
-    return func.array(statement.scalar_subquery(), type_=ARRAY(BigInteger))
-
-
-def _principal_rows() -> Select[Any]:
-    granted = select(access_grant.c.system_id).where(access_grant.c.principal_id == principal.c.id)
-    shared = (
-        select(share.c.datastream_id)
-        .join(access_grant, access_grant.c.system_id == share.c.system_id)
-        .where(access_grant.c.principal_id == principal.c.id)
-        .distinct()
-    )
-    return select(
-        principal.c.name,
-        principal.c.is_admin,
-        principal.c.home_system_id,
-        _array(granted.order_by(access_grant.c.system_id)),
-        _array(granted.where(access_grant.c.may_write).order_by(access_grant.c.system_id)),
-        _array(shared.order_by(share.c.datastream_id)),
-    )
-
-
-_BY_DIGEST = prepare(
-    _principal_rows()
-    .join(token, token.c.principal_id == principal.c.id)
-    .where(
-        token.c.digest == bindparam("digest", type_=LargeBinary),
-        token.c.revoked.is_(None),
-        or_(token.c.expires.is_(None), token.c.expires > func.now()),
-    )
-)
-_BY_NAME = prepare(_principal_rows().where(principal.c.name == bindparam("name", type_=Text)))
-
-
-async def principal_by_digest(session: Session, digest: bytes) -> Principal | None:
-    """Find the principal of a token that counts; None when there is none."""
-    return await _principal(session, _BY_DIGEST, {"digest": digest})
-
-
-async def principal_by_name(session: Session, name: str) -> Principal | None:
-    """Find a principal; None when there is none of that name."""
-    return await _principal(session, _BY_NAME, {"name": name})
-
-
-async def _principal(session: Session, statement: Prepared, parameters: dict[str, Any]) -> Principal | None:
-    row = await session.row(statement, parameters)
-    if row is None:
-        return None
-    name, is_admin, home, reads, writes, shared = row
-    return Principal(name, is_admin, home, tuple(reads), tuple(writes), tuple(shared))
-
-
 async def list_principals(session: Session) -> list[PrincipalState]:
     """List all principals, by name."""
     home = system.alias()
     rows = await session.rows(
-        select(principal.c.name, principal.c.is_admin, home.c.name, system.c.name, access_grant.c.may_write)
+        select(
+            principal.c.name,
+            principal.c.is_admin,
+            home.c.name,
+            principal.c.certificate,
+            system.c.name,
+            access_grant.c.may_write,
+        )
         .select_from(principal)
         .outerjoin(home, home.c.id == principal.c.home_system_id)
         .outerjoin(access_grant, access_grant.c.principal_id == principal.c.id)
@@ -165,12 +103,15 @@ async def list_principals(session: Session) -> list[PrincipalState]:
         .order_by(principal.c.name, system.c.name)
     )
     grants: dict[str, list[Grant]] = {}
-    heads: dict[str, tuple[bool, str | None]] = {}
-    for name, is_admin, home_name, granted, may_write in rows:
-        heads[name] = (is_admin, home_name)
+    heads: dict[str, tuple[bool, str | None, str | None]] = {}
+    for name, is_admin, home_name, certificate, granted, may_write in rows:
+        heads[name] = (is_admin, home_name, certificate)
         if granted is not None:
             grants.setdefault(name, []).append(Grant(granted, may_write))
-    return [PrincipalState(name, *head, tuple(grants.get(name, ()))) for name, head in heads.items()]
+    return [
+        PrincipalState(name, is_admin, home_name, tuple(grants.get(name, ())), certificate)
+        for name, (is_admin, home_name, certificate) in heads.items()
+    ]
 
 
 async def system_names(session: Session, ids: Sequence[int]) -> dict[int, str]:
@@ -191,7 +132,8 @@ async def put_principal(session: Session, state: PrincipalState) -> bool:
         Whether it is new.
 
     Raises:
-        BodyError: A system's name breaks the rules, or the home is not among those that it may write.
+        BodyError: A system's name breaks the rules, the home is not among those that it may write, or the
+            certificates are another's.
     """
     wanted = {one.system: one.write for one in state.grants}
     if state.home is not None and not wanted.get(state.home):
@@ -201,9 +143,10 @@ async def put_principal(session: Session, state: PrincipalState) -> bool:
             place="/home",
             hint="Add it to grants with write: true, or leave home out.",
         )
-    systems = await _systems(session, sorted(wanted))
+    systems = await systems_by_name(session, sorted(wanted))
     home = None if state.home is None else systems[state.home]
-    columns = {"is_admin": state.is_admin, "home_system_id": home}
+    await _check_certificate(session, state)
+    columns = {"is_admin": state.is_admin, "home_system_id": home, "certificate": state.certificate}
     made = insert(principal).values(name=state.name, **columns).on_conflict_do_nothing()
     is_new = await session.run(made) > 0
     if not is_new:
@@ -219,8 +162,28 @@ async def put_principal(session: Session, state: PrincipalState) -> bool:
     return is_new
 
 
-async def _systems(session: Session, names: Sequence[str]) -> dict[str, int]:
-    """Give the ids of systems by name; those that are not there yet are made."""
+async def _check_certificate(session: Session, state: PrincipalState) -> None:
+    if state.certificate is None:
+        return
+    theirs = select(principal.c.name).where(
+        principal.c.certificate == state.certificate, principal.c.name != state.name
+    )
+    owner = await session.scalar(theirs)
+    if owner is not None:
+        raise BodyError(
+            "access.certificate",
+            f"certificates with the UID {state.certificate} are of {owner}.",
+            place="/certificate",
+            hint="Take it from that principal first, or correct the UID.",
+        )
+
+
+async def systems_by_name(session: Session, names: Sequence[str]) -> dict[str, int]:
+    """Give the ids of systems by name; those that are not there yet are made.
+
+    Raises:
+        BodyError: A name breaks the rules.
+    """
     for name in names:
         try:
             SystemName.parse(name)
@@ -301,76 +264,6 @@ async def revoke_tokens(session: Session, name: str, identifier: int | None = No
     touched = await session.run(update(token).where(own).values(revoked=changed))
     if identifier is not None and not touched:
         raise EntityMissingError(f"{name} has no token {identifier}.", "GET its list of tokens.")
-
-
-async def list_shares(session: Session) -> list[Share]:
-    """List what contracts share, by contract."""
-    rows = await session.rows(
-        select(share.c.contract, system.c.name, share.c.datastream_id)
-        .join(system, system.c.id == share.c.system_id)
-        .order_by(share.c.contract, system.c.name, share.c.datastream_id)
-    )
-    found: dict[tuple[str, str], list[int]] = {}
-    for contract, name, identifier in rows:
-        found.setdefault((contract, name), []).append(identifier)
-    return [Share(contract, name, tuple(streams)) for (contract, name), streams in found.items()]
-
-
-async def put_share(session: Session, contract: str, consumer: str, streams: Sequence[int | str]) -> Share:
-    """Make a contract share exactly these Datastreams with a system.
-
-    Args:
-        session: Inside a transaction.
-        contract: Name of the contract.
-        consumer: Name of the system that may see them.
-        streams: The Datastreams, by id or by full name.
-
-    Raises:
-        BodyError: A Datastream is not there, or the system's name breaks the rules.
-    """
-    systems = await _systems(session, [consumer])
-    ids = await _datastreams(session, streams)
-    await session.run(delete(share).where(share.c.contract == contract))
-    if ids:
-        rows = [
-            {"contract": contract, "system_id": systems[consumer], "datastream_id": identifier}
-            for identifier in ids
-        ]
-        await session.run(insert(share).values(rows).on_conflict_do_nothing())
-    return Share(contract, consumer, tuple(ids))
-
-
-async def delete_share(session: Session, contract: str) -> None:
-    """End what a contract shares.
-
-    Raises:
-        EntityMissingError: It shares nothing.
-    """
-    if not await session.run(delete(share).where(share.c.contract == contract)):
-        raise EntityMissingError(f"The contract {contract} shares nothing.", "GET the list of shares.")
-
-
-async def _datastreams(session: Session, wanted: Sequence[int | str]) -> list[int]:
-    names = [one for one in wanted if isinstance(one, str)]
-    ids = [one for one in wanted if isinstance(one, int)]
-    rows = await session.rows(
-        select(datastream.c.id, datastream.c.name).where(
-            or_(
-                datastream.c.name == any_(bindparam("names", names, type_=ARRAY(Text))),
-                datastream.c.id == any_(bindparam("ids", ids, type_=ARRAY(BigInteger))),
-            )
-        )
-    )
-    known = {name for _, name in rows} | {identifier for identifier, _ in rows}
-    missing = [one for one in wanted if one not in known]
-    if missing:
-        raise BodyError(
-            "access.datastream",
-            f"there is no Datastream {missing[0]}.",
-            place="/datastreams",
-            hint="Register it first, or correct its name.",
-        )
-    return sorted(identifier for identifier, _ in rows)
 
 
 async def _principal_id(session: Session, name: str) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from sensorthings.access import registry
+from sensorthings.access import registry, shares
 from sensorthings.access.authentication import Gate
 from sensorthings.access.principals import ANYONE, Principal
 from sensorthings.access.registry import Grant, PrincipalState
@@ -41,6 +41,7 @@ class PrincipalBody(BaseModel):
     is_admin: bool = False
     home: str | None = None
     grants: list[GrantBody] = Field(default_factory=list, max_length=10_000)
+    certificate: str | None = Field(default=None, min_length=1, max_length=registry.MAX_NAME_CHARACTERS)
 
 
 class TokenBody(BaseModel):
@@ -53,12 +54,14 @@ class TokenBody(BaseModel):
 
 
 class ShareBody(BaseModel):
-    """What a contract lets a system see: Datastreams, by id or by full name."""
+    """What a contract lets a system see: Datastreams, by id or full name, and which of their Observations."""
 
     model_config = ConfigDict(extra="forbid")
 
     system: str
     datastreams: list[int | str] = Field(max_length=10_000)
+    observations: bool = True
+    since: AwareDatetime | None = None
 
 
 def make_access_router(database: Database, gate: Gate) -> APIRouter:
@@ -117,6 +120,7 @@ def _add_principals(router: APIRouter, database: Database, gate: Gate) -> None:
             body.is_admin,
             body.home,
             tuple(Grant(one.system, one.write) for one in body.grants),
+            body.certificate,
         )
         async with database.writing() as session:
             is_new = await registry.put_principal(session, state)
@@ -164,13 +168,18 @@ def _add_shares(router: APIRouter, database: Database, gate: Gate) -> None:
     @router.get("/shares")
     async def list_shares() -> dict[str, Any]:
         async with database.reading() as session:
-            return {"shares": [asdict(one) for one in await registry.list_shares(session)]}
+            return {"shares": [asdict(one) for one in await shares.list_shares(session)]}
 
     @router.put("/shares/{contract}")
     async def put_share(contract: str, body: ShareBody) -> dict[str, Any]:
         async with database.writing() as session:
-            made = await registry.put_share(
-                session, _checked_name(contract), body.system, tuple(body.datastreams)
+            made = await shares.put_share(
+                session,
+                _checked_name(contract),
+                body.system,
+                tuple(body.datastreams),
+                observations=body.observations,
+                since=body.since,
             )
         gate.forget()
         return asdict(made)
@@ -178,7 +187,7 @@ def _add_shares(router: APIRouter, database: Database, gate: Gate) -> None:
     @router.delete("/shares/{contract}", status_code=204)
     async def delete_share(contract: str) -> None:
         async with database.writing() as session:
-            await registry.delete_share(session, contract)
+            await shares.delete_share(session, contract)
         gate.forget()
 
 

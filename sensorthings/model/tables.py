@@ -33,6 +33,7 @@ from sqlalchemy import (
     false,
     func,
     text,
+    true,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -110,8 +111,9 @@ principal = Table(
         nullable=True,
         index=True,
     ),
+    Column("certificate", Text(collation="C"), nullable=True, unique=True),
 )
-"""Who sends requests: a client app, a user, a service."""
+"""Who sends requests: a client app, a user, a service; its certificates may carry another name than it."""
 
 access_grant = Table(
     "access_grant",
@@ -292,9 +294,11 @@ share = Table(
     _paired("system_id", "system"),
     _paired("datastream_id", "datastream"),
     Column("contract", Text(collation="C"), primary_key=True),
+    Column("observations", Boolean, nullable=False, server_default=true()),
+    _time("since"),
     Index(None, "datastream_id"),
 )
-"""Datastreams that a contract lets a system see which they do not belong to."""
+"""Datastreams that a contract lets a system see which they do not belong to, and how much of each."""
 
 outbox = Table(
     "outbox",

@@ -11,17 +11,19 @@ import signal
 import subprocess
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from client.messaging.security import KafkaSecurity
 from setup.errors import PartNotReadyError
 from setup.local.jars import java_program, kafka_class_path
-from setup.local.listeners import KafkaListeners
+from setup.local.listeners import BrokerProtection, KafkaListeners
 from setup.local.ports import any_free_port, is_answering
 from setup.local.processes import ProcessIdentity, log_tail, start_process
+from setup.local.trust import BROKER, OPERATOR, LocalTrust
 
 _LOG4J_FILE = Path(__file__).with_name("log4j2.properties")
 
@@ -57,6 +59,9 @@ class LocalKafka:
         heap_mb: Largest Java heap [MB].
         cache: Folder of downloaded jars; the user's cache when None.
         process: The identity of a broker that already runs on this directory.
+        trust: Who signs certificates; an authority of its own in `pki` below the directory when None.
+        is_protected: Whether it speaks TLS and enforces access rules; without, it is for benchmarks only.
+        properties: Further settings of the broker.
     """
 
     def __init__(
@@ -69,18 +74,45 @@ class LocalKafka:
         heap_mb: int = 512,
         cache: Path | None = None,
         process: ProcessIdentity | None = None,
+        trust: LocalTrust | None = None,
+        is_protected: bool = True,
+        properties: Mapping[str, str] | None = None,
     ) -> None:
         self.directory = directory
-        self.listeners = KafkaListeners(port or any_free_port(), controller_port or any_free_port())
+        own = directory / "pki"
+        self.trust = (trust or LocalTrust(own, own / "passphrase")) if is_protected else None
+        self.listeners = KafkaListeners(
+            port or any_free_port(),
+            controller_port or any_free_port(),
+            BrokerProtection(self.trust.keystore, self.trust.authority_file) if self.trust else None,
+        )
         self.log_file = log_file or directory / "broker.log"
         self.process = process
         self._heap_mb = heap_mb
         self._cache = cache
+        self._properties = dict(properties or {})
 
     @property
     def bootstrap_servers(self) -> str:
         """What clients connect to."""
         return self.listeners.bootstrap_servers
+
+    def environment(self, service: str = OPERATOR) -> dict[str, str]:
+        """Return the environment with which a program reaches this broker as one of the services.
+
+        Args:
+            service: Which one; the operator, a super user, when not given.
+        """
+        protection = self.trust.service(service).environment() if self.trust else {}
+        return {"DTWIN_KAFKA__BOOTSTRAP_SERVERS": self.bootstrap_servers, **protection}
+
+    def client_settings(self, service: str = OPERATOR) -> dict[str, str | int | float | bool]:
+        """Return librdkafka settings with which one of the services reaches this broker."""
+        return {"bootstrap.servers": self.bootstrap_servers, **self.security(service).to_librdkafka()}
+
+    def security(self, service: str = OPERATOR) -> KafkaSecurity:
+        """Return how one of the services reaches this broker securely."""
+        return KafkaSecurity.from_environment(self.environment(service))
 
     def start(self, say: Callable[[str], None] = lambda _: None) -> None:
         """Start the process; does not wait until it answers (see `wait_ready`).
@@ -92,9 +124,12 @@ class LocalKafka:
             DownloadError: the jars could not be fetched.
             PartMissingError: the extra `local` is not installed.
             PartNotReadyError: the data folder could not be formatted.
+            SetupError: the broker's certificate could not be made.
         """
         class_path = kafka_class_path(self._cache, say=say)
         self.directory.mkdir(parents=True, exist_ok=True)
+        if self.trust is not None:
+            self.trust.service(BROKER)
         properties = self._write_properties()
         if not (self._data / "meta.properties").exists():
             say("formatting the broker's storage (first time only)")
@@ -156,15 +191,22 @@ class LocalKafka:
 
     def _answers(self) -> bool:
         try:
-            AdminClient({**self.listeners.client_settings()}).list_topics(timeout=5)
+            AdminClient({**self.client_settings(), "log_level": 0}).list_topics(timeout=5)
         except KafkaException:
             return False
         return True
 
     def _write_properties(self) -> Path:
-        settings = _SINGLE_BROKER | self.listeners.broker_properties() | {"log.dirs": str(self._data)}
+        settings = (
+            _SINGLE_BROKER
+            | self.listeners.broker_properties()
+            | {"log.dirs": str(self._data)}
+            | self._properties
+        )
         path = self.directory / "server.properties"
-        path.write_text("".join(f"{key}={value}\n" for key, value in settings.items()), encoding="utf-8")
+        path.write_text(
+            "".join(f"{key}={_escaped(value)}\n" for key, value in settings.items()), encoding="utf-8"
+        )
         return path
 
     def _format(self, class_path: str, properties: Path) -> None:
@@ -196,3 +238,8 @@ class LocalKafka:
         # The causes, without the frames of Java's stack traces.
         lines = log_tail(self.log_file, 200).splitlines()
         return "\n".join([line for line in lines if not line.startswith(("\t", "WARNING:"))][-12:])
+
+
+def _escaped(value: str) -> str:
+    """Write a value as Java's properties files want it: a backslash begins an escape there."""
+    return value.replace("\\", "\\\\")

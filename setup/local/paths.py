@@ -76,6 +76,26 @@ class Home:
         """The admin token of the SensorThings service, readable by its owner only."""
         return self.folder / "secrets" / "sensorthings_admin_token"
 
+    @property
+    def pki(self) -> Path:
+        """The certificate authority, and the credentials of the services."""
+        return self.folder / "pki"
+
+    @property
+    def pki_passphrase_file(self) -> Path:
+        """The passphrase of the authority's key, readable by its owner only."""
+        return self.folder / "secrets" / "pki_passphrase"
+
+    @property
+    def audit_key_file(self) -> Path:
+        """The key that seals the audit log, readable by its owner only."""
+        return self.folder / "secrets" / "audit_key.pem"
+
+    @property
+    def credentials(self) -> Path:
+        """Certificates and keys of the demo's client apps, a folder each."""
+        return self.folder / "credentials"
+
     def client_token_file(self, principal: str) -> Path:
         """Return the file of a client app's SensorThings token; the principal is `<system>.<client>`."""
         return self.folder / "secrets" / "tokens" / principal

@@ -21,6 +21,7 @@ from confluent_kafka.admin import AdminClient
 from faust.app.base import BootStrategy
 from prometheus_client import CollectorRegistry, start_http_server
 
+from client.errors import ConfigurationError
 from client.messaging.security import KafkaSecurity
 from streamhub.apps.lane_service import LaneService
 from streamhub.engine.batch import BatchForwarder
@@ -32,9 +33,10 @@ from streamhub.engine.observer import LaneObserver, ProgressCollector
 from streamhub.engine.progress import AppProgress
 from streamhub.engine.settings import LaneSettings, observer_settings
 from streamhub.engine.topics import inspect_topics
+from streamhub.engine.windows import FlowEnd
 from streamhub.engine.work import Work
 from streamhub.errors import StreamAppError
-from streamhub.query import CompiledStatement, compile_statement
+from streamhub.query import CompiledStatement
 
 _log = logging.getLogger(__name__)
 _kafka_log = logging.getLogger("streamhub.kafka")
@@ -119,9 +121,18 @@ def run_stream_app(
         BrokerUnavailableError: no broker answered at the start.
         TopicNotFoundError: a source or the target topic does not exist.
         NotAuthorizedError: the app may not see a topic.
+        ContractEndedError: a contract that binds the app has ended, before or while it ran.
+        ConfigurationError: functions are to run that terms of a contract cannot bind.
         StreamAppError: the app cannot go on.
     """
-    compiled = derivation or compile_statement(settings.specification.statement)
+    specification = settings.specification
+    FlowEnd(specification).check()
+    if derivation is not None and specification.contracts:
+        raise ConfigurationError(
+            "stream app: the terms of a contract bind statements, not Python functions: write a statement",
+            setting="contracts",
+        )
+    compiled = derivation or specification.compile()
     if isinstance(compiled, CompiledStatement):
         topics = inspect_topics(settings, options.broker_wait_s)
     else:

@@ -5,6 +5,7 @@ What lives here: options and printing. What does not: the text (`streamhub.expla
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -19,6 +20,7 @@ from streamhub.commands.options import (
     StreamName,
     TargetSystem,
     UnitsFile,
+    read_text,
     statement_text,
 )
 from streamhub.commands.outcome import explained
@@ -66,16 +68,24 @@ def explain(  # noqa: PLR0917 - typer makes options of them, not positions
     bootstrap_server: BootstrapServer = None,
     units: UnitsFile = None,
     broker_wait: BrokerWait = 15.0,
+    specification: Annotated[
+        Path | None,
+        typer.Option(help="JSON file of an app with the terms of its contracts, instead of the others."),
+    ] = None,
 ) -> None:
-    """Say what a statement reads, joins, writes, needs and remembers; run nothing.
+    """Say what a statement reads, joins, writes, needs and remembers, and what contracts keep back.
 
-    With name, source and target of the app, topics and rights are named; with a broker, partitions are
-    counted.
+    Nothing is run. With name, source and target of the app, topics and rights are named; with a broker,
+    partitions are counted.
     """
     with explained():
-        compiled = _checked(statement_text(filter_logic, file), units)
         app = None
-        if stream_name and source_system and target_system:
+        if specification is not None:
+            app = StreamAppSpecification.from_json(read_text(specification))
+            compiled = app.compile()
+        else:
+            compiled = _checked(statement_text(filter_logic, file), units)
+        if app is None and stream_name and source_system and target_system:
             app = StreamAppSpecification(
                 name=stream_name,
                 source_system=source_system,

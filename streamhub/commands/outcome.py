@@ -1,7 +1,7 @@
 """How a command ends: one message on standard error, and an exit code that scripts can rely on.
 
-0 ok, 1 failure, 2 wrong use or a refused statement, 4 not allowed, 5 not found, 6 unavailable,
-130 interrupted before the app had started.
+0 ok, 1 failure, 2 wrong use or a refused statement, 4 not allowed, 5 not found, 6 unavailable, 7 ended
+because a contract did, 130 interrupted before the app had started.
 """
 
 from collections.abc import Iterator
@@ -18,13 +18,14 @@ from client.errors import (
     TopicNotFoundError,
     UnavailableError,
 )
-from streamhub.errors import QueryError
+from streamhub.errors import ContractEndedError, QueryError
 
 EXIT_FAILURE: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_NOT_ALLOWED: Final = 4
 EXIT_NOT_FOUND: Final = 5
 EXIT_UNAVAILABLE: Final = 6
+EXIT_CONTRACT_ENDED: Final = 7
 EXIT_INTERRUPTED: Final = 130
 
 _EXIT_CODES: Final[tuple[tuple[type[DigitalTwinError], int], ...]] = (
@@ -34,6 +35,7 @@ _EXIT_CODES: Final[tuple[tuple[type[DigitalTwinError], int], ...]] = (
     (TopicNotFoundError, EXIT_NOT_FOUND),
     (BrokerUnavailableError, EXIT_UNAVAILABLE),
     (UnavailableError, EXIT_UNAVAILABLE),
+    (ContractEndedError, EXIT_CONTRACT_ENDED),
     (DigitalTwinError, EXIT_FAILURE),
 )
 

@@ -27,11 +27,13 @@ from streamhub.engine.records import (
     KEPT_HEADERS,
     Headers,
     Record,
+    TimedRecord,
     added_headers,
     origin_header,
     send_all,
 )
 from streamhub.engine.topics import TopicFacts
+from streamhub.engine.windows import Windows
 from streamhub.specification import StreamAppSpecification
 
 __all__ = ["BatchForwarder", "Decided", "Decision", "Headers", "Record", "Statement"]
@@ -72,14 +74,14 @@ class Statement(Protocol):
         """Whether keys are looked at; when not, `filter_batch` needs none."""
 
     @property
-    def projects(self) -> bool:
-        """Whether values are rewritten."""
+    def rewrites(self) -> bool:
+        """Whether what leaves is not always the value itself."""
 
     def filter_batch(self, keys: Sequence[bytes | None], values: Sequence[bytes | None]) -> Decision:
         """Decide about a batch."""
 
-    def project(self, key: bytes | None, value: bytes | None) -> bytes:
-        """Rewrite one value."""
+    def rewrite(self, key: bytes | None, value: bytes | None) -> bytes | None:
+        """Give what leaves of one value."""
 
 
 # Arguments of `Producer.produce`: topic, value, key, partition, two callbacks, timestamp, headers. A tuple is
@@ -125,12 +127,16 @@ class BatchForwarder:
         self._statement = statement
         self._producer = producer
         self._target = specification.target_topic
-        self._dead_letters = DeadLetters(producer, specification, topics.max_dead_letter_bytes)
+        self._source = specification.source_topic
+        self._windows = Windows(specification)
+        self._dead_letters = DeadLetters(
+            producer, specification, topics.max_dead_letter_bytes, specification.contracts_by_topic
+        )
         self._partitions = _Partitions(topics.target_partitions)
         self._origins = _Origins(specification.source_topic)
-        self._added = added_headers(specification)
+        self._added = added_headers(specification.app_id, specification.contract_header)
 
-    def forward(self, messages: Sequence[Record], counts: RecordCounts) -> None:
+    def forward(self, messages: Sequence[TimedRecord], counts: RecordCounts) -> None:
         """Decide about a batch and send what leaves.
 
         Args:
@@ -143,14 +149,14 @@ class BatchForwarder:
         self.send(self.decide(messages), counts)
         counts.consumed += len(messages)
 
-    def decide(self, messages: Sequence[Record]) -> Decided:
+    def decide(self, messages: Sequence[TimedRecord]) -> Decided:
         """Decide about a batch without sending anything; needs no open transaction.
 
         Args:
             messages: Records without errors, in arrival order.
         """
         decided = Decided()
-        self._decide(messages, decided)
+        self._decide(self._windows.inside(self._source, messages), decided)
         return decided
 
     def send(self, decided: Decided, counts: RecordCounts) -> None:
@@ -187,8 +193,8 @@ class BatchForwarder:
         decided.missing += decision.missing
         decided.refused += [(messages[index], code, detail) for index, code, detail in decision.rejected]
         leaving = [messages[index] for index in decision.accepted]
-        if self._statement.projects:
-            self._prepare_projected(leaving, decided)
+        if self._statement.rewrites:
+            self._prepare_rewritten(leaving, decided)
         else:
             self._prepare(leaving, decided)
 
@@ -211,11 +217,11 @@ class BatchForwarder:
             for message, headers in zip(leaving, kept, strict=True)
         ]
 
-    def _prepare_projected(self, leaving: list[Record], decided: Decided) -> None:
+    def _prepare_rewritten(self, leaving: list[Record], decided: Decided) -> None:
         for message, headers in zip(leaving, _take_headers(leaving, decided), strict=True):
             key = message.key()
             try:
-                value = self._statement.project(key, message.value())
+                value = self._statement.rewrite(key, message.value())
             except RecordFormatError as error:
                 decided.refused.append((message, error.code, error.detail))
                 continue

@@ -4,6 +4,7 @@ What lives here: writing one such record to the dead-letter topic of the topic t
 not: finding out that a record cannot be used (`batch`, `streamhub.query`), creating the topic (`topics`).
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -26,26 +27,35 @@ CODE_HEADERS_NOT_TEXT: Final = "record.headers_not_text"
 _LONGEST_DETAIL: Final = 500
 # The lengths that Kafka writes before the name and the text of a header.
 _HEADER_OVERHEAD_BYTES: Final = 10
+_NO_CONTRACTS: Final[Mapping[str, str | None]] = {}
 
 
 class DeadLetters:
     """Writes records that cannot be used to the dead-letter topic of their source, and counts them.
 
-    A dead letter is the record as it was, with `dt-error`, `dt-error-detail` and the headers of a forwarded
-    record. One that is too large for its topic goes there without key and value: `dt-origin` says where the
-    whole record is.
+    A dead letter never leaves the system that the record came from, whatever contract the app goes by. It is
+    the record as it was, with `dt-error`, `dt-error-detail` and the headers of a forwarded record. One that
+    is too large for its topic goes there without key and value: `dt-origin` says where the whole record is.
     """
 
-    def __init__(self, producer: Producer, specification: Sender, max_dead_letter_bytes: int) -> None:
+    def __init__(
+        self,
+        producer: Producer,
+        specification: Sender,
+        max_dead_letter_bytes: int,
+        contracts: Mapping[str, str | None] = _NO_CONTRACTS,
+    ) -> None:
         """Prepare for one app.
 
         Args:
             producer: With an open transaction whenever a record is set aside.
             specification: Which app sets aside.
             max_dead_letter_bytes: Largest record that every dead-letter topic takes [bytes].
+            contracts: The contract of each topic, where that is not the sender's.
         """
         self._producer = producer
-        self._added = added_headers(specification)
+        self._sender = specification
+        self._contracts = contracts
         self._largest = max_dead_letter_bytes - RECORD_OVERHEAD_BYTES
 
     def set_aside(self, message: Record, code: str, detail: str, counts: RecordCounts) -> None:
@@ -103,7 +113,8 @@ class DeadLetters:
         when_there_is_room(self._producer, lambda: produce(topic, headers=own))
 
     def _own_headers(self, message: Record) -> Headers:
-        return [*self._added, origin_header(message)]
+        contract = self._contracts.get(message.topic(), self._sender.contract)
+        return [*added_headers(self._sender.app_id, contract), origin_header(message)]
 
 
 def _size(key: bytes | None, value: bytes | None, headers: Headers) -> int:

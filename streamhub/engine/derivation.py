@@ -30,6 +30,10 @@ class Route(Protocol):
     def key_of(self) -> Callable[[Any], Hashable | None] | None:
         """The join key of a record, when its value decides; None: the record has none."""
 
+    @property
+    def admits(self) -> Callable[[bytes | None], bool] | None:
+        """Whether a record may go in at all, by its value; None: all may."""
+
 
 class Column(Protocol):
     """A column that becomes a Datastream."""
@@ -102,6 +106,18 @@ class ChoosingDerivation(Derivation, Protocol):
 
     def choose(self, record: Any) -> Sequence[int]:  # noqa: ANN401 - of its own record type
         """Name the streams that a record goes into."""
+
+
+def admitting_reader(route: Route) -> Callable[[bytes | None], Any]:
+    """Give the reader of a route; of a record that may not go in it makes None."""
+    read, admits = route.read, route.admits
+    if admits is None:
+        return read
+
+    def read_if_admitted(value: bytes | None) -> Any:  # noqa: ANN401 - of the derivation's record type
+        return read(value) if admits(value) else None
+
+    return read_if_admitted
 
 
 def memory_of(derivation: Derivation, *, spread: bool) -> Memory:

@@ -20,13 +20,14 @@ from client.metadata.times import format_time
 from streamhub.engine.alignment import Alignment
 from streamhub.engine.counters import RecordCounts
 from streamhub.engine.dead_letters import DeadLetters
-from streamhub.engine.derivation import Derivation, Route
+from streamhub.engine.derivation import Derivation, Route, admitting_reader
 from streamhub.engine.identifiers import new_ids
 from streamhub.engine.memory import JoinMemory, Series
 from streamhub.engine.records import Headers, Record, added_headers, send_all
 from streamhub.engine.settings import LaneSettings
 from streamhub.engine.state_topic import StateTopic
 from streamhub.engine.topics import Memory, TopicFacts
+from streamhub.engine.windows import Windows
 from streamhub.engine.work import Batch, Partition, Place, Work
 from streamhub.errors import StreamAppError
 from streamhub.query import READING_ERRORS, reason_for
@@ -41,7 +42,8 @@ _read_value: Final = methodcaller("value")
 _Reader = Callable[[bytes | None], Any]
 # Arguments of `Producer.produce`: topic, value, key, partition, two callbacks, timestamp, headers.
 _Call = tuple[str, str, bytes, int, None, None, int, Headers]
-# How to read a value, what takes the record, and the series that takes it (None: it is found by the record).
+# How to read a value (None: it may not go in), what takes the record, and the series that takes it (None: it
+# is found by the record).
 _Path = tuple[_Reader, Callable[[int, Any], bool], Series | None]
 
 
@@ -114,8 +116,10 @@ class DerivingWork(Work):
         self._derivation = derivation
         self._producer = producer
         self._target = settings.specification.target_topic
-        self._letters = DeadLetters(producer, settings.specification, topics.max_dead_letter_bytes)
-        self._added: Headers = added_headers(settings.specification)
+        app = settings.specification
+        self._letters = DeadLetters(producer, app, topics.max_dead_letter_bytes, app.contracts_by_topic)
+        self._added: Headers = added_headers(app.app_id, app.contract_header)
+        self._windows = Windows(app)
         self._outputs = _Outputs(settings, derivation, topics.target_partitions)
         self._tuples: list[tuple[Any, ...]] = []
         self._sources = topics.sources
@@ -141,7 +145,8 @@ class DerivingWork(Work):
     def decide(self, batch: Batch) -> Derived | None:
         """Feed a batch to the joins and compute what comes out."""
         derived = Derived()
-        for partition, messages in _by_partition(batch):
+        for partition, arrived in _by_partition(batch):
+            messages = self._windows.inside(partition[0], arrived)
             if self._alignment is None:
                 self._feed(partition, messages, derived)
             else:
@@ -188,6 +193,8 @@ class DerivingWork(Work):
                 except READING_ERRORS as error:
                     derived.refused.append((message, *reason_for(value, error)))
                     break
+                if record is None:
+                    continue
                 joined += 1
                 if not add(record.time, record):
                     late += 1
@@ -222,6 +229,8 @@ class DerivingWork(Work):
                 except READING_ERRORS as error:
                     derived.refused.append((message, *reason_for(value, error)))
                     break
+                if record is None:
+                    continue
                 alignment.add(partition, offset, record.time, (path, record))
 
     def _release(self, batch: Batch, derived: Derived) -> bool:
@@ -277,15 +286,16 @@ class DerivingWork(Work):
             )
 
     def _path(self, route: Route, place: int) -> _Path:
+        read = admitting_reader(route)
         if not self._keeps_state:
-            return route.read, self._add_alone, None
+            return read, self._add_alone, None
         choose = getattr(self._derivation, "choose", None)
         if choose is not None:
-            return route.read, self._adder_by_choice(choose, place), None
+            return read, self._adder_by_choice(choose, place), None
         if route.key_of is not None:
-            return route.read, self._adder_by_value(route, place), None
+            return read, self._adder_by_value(route, place), None
         series = self._memory.series(place, route.key)
-        return route.read, series.join.adders[route.source], series
+        return read, series.join.adders[route.source], series
 
     def _add_alone(self, _time: int, record: Any) -> bool:  # noqa: ANN401 - of the derivation's record type
         self._tuples.append((record,))

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from streamhub.engine.batch import BatchForwarder
 from streamhub.engine.counters import RecordCounts
-from streamhub.engine.records import Record
+from streamhub.engine.records import TimedRecord
 from streamhub.engine.work import Batch, Work
 
 
@@ -22,7 +22,7 @@ class ForwardingWork(Work):
         """Decide which records leave."""
         if not batch.messages:
             return None
-        return self._forwarder.decide(cast("Sequence[Record]", batch.messages))
+        return self._forwarder.decide(cast("Sequence[TimedRecord]", batch.messages))
 
     def send(self, decided: Any, counts: RecordCounts) -> None:  # noqa: ANN401
         """Send what leaves and set aside what cannot be used.

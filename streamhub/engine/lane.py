@@ -9,7 +9,8 @@ transaction if none is open, sends, and commits when the transaction is `commit_
 means waiting for the broker, so a second thread does it, and meanwhile the lane takes and decides the next
 batches; they are sent when the commit is done. Positions are noted with each batch, so a commit carries
 exactly what was sent. Partitions revoked: commit first. Partitions lost: abort. After an abort: every
-partition goes back to its committed offset. Kafka away: wait and go on.
+partition goes back to its committed offset. Kafka away: wait and go on. When a contract ends, the lane does:
+what was decided before is committed, unless Kafka has to be waited for.
 """
 
 import logging
@@ -22,7 +23,9 @@ from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
+from client.errors import DigitalTwinError, NotAuthorizedError
 from streamhub.engine.counters import RecordCounts
+from streamhub.engine.rights import Rights
 from streamhub.engine.settings import LaneSettings, producer_settings
 from streamhub.engine.source import SourceReader
 from streamhub.engine.topics import TopicFacts
@@ -32,6 +35,7 @@ from streamhub.engine.transaction import (
     TransactionLog,
     translate,
 )
+from streamhub.engine.windows import FlowEnd
 from streamhub.engine.work import Batch, Partition, Place, Work
 from streamhub.errors import CopyFencedError, StreamAppError
 
@@ -73,6 +77,7 @@ class BatchLane:
         self._settings = settings
         self._topics = topics
         self._make_work = make_work
+        self._end = FlowEnd(settings.specification)
         self._stop_at: float | None = None
         self._stopping = threading.Event()
         self._pending = RecordCounts()
@@ -119,7 +124,9 @@ class BatchLane:
 
         Raises:
             CopyFencedError: another process runs the same copy.
-            StreamAppError: Kafka refuses to go on, for instance for want of a right.
+            ContractEndedError: a contract that binds the app has ended.
+            NotAuthorizedError: the app may not do what it has to, for instance not any more.
+            StreamAppError: Kafka refuses to go on for another reason.
         """
         fences: deque[float] = deque(maxlen=_MOST_FENCES)
         while True:
@@ -136,6 +143,7 @@ class BatchLane:
                 _log.warning("%s; coming back with new clients", error.kafka, extra={"action": "reopen"})
                 self.trouble = error.kafka
             else:
+                self._end.check()
                 return
 
     def _run_with_clients(self) -> None:
@@ -148,12 +156,15 @@ class BatchLane:
             self._open()
             is_done = False
             try:
-                while not self._stopping.is_set():
+                while not self._stopping.is_set() and not self._end.is_over:
                     self._turn()
                 self._finish()
                 is_done = True
             except StoppedWhileWaitingError as error:
                 _log.warning("%s", error, extra={"action": "stop"})
+            except NotAuthorizedError as error:
+                self._abort_at_once()
+                raise Rights(self._settings, self._topics).explain(error) from error
             finally:
                 # After a failure the open transaction may hold half a batch: closing must not commit it.
                 self._is_abandoned = not is_done
@@ -186,7 +197,7 @@ class BatchLane:
         """Say whether to stop waiting for Kafka; being asked shows that the lane is alive."""
         self.turned_at = time.monotonic()
         self._on_client_error(error)
-        if self._is_abandoned:
+        if self._is_abandoned or self._end.is_over:
             return True
         return self._stop_at is not None and time.monotonic() - self._stop_at > self._settings.stop_grace_s
 
@@ -301,10 +312,21 @@ class BatchLane:
         self._finish()
         self._reader.rewind()
 
-    def _recover(self, error: StreamAppError) -> None:
+    def _abort_at_once(self) -> None:
+        """Try to abort: an open transaction keeps readers of the target waiting until its timeout."""
+        self._is_abandoned = True
+        try:
+            self._abort()
+        except DigitalTwinError as error:
+            _log.info("%s", error, extra={"action": "abort"})
+
+    def _recover(self, error: TransactionAbortedError) -> None:
         _log.warning("%s; its records are read again", error, extra={"action": "abort"})
         self.trouble = str(error)
         self._abort()
+        refused = Rights(self._settings, self._topics).missing() if error.was_not_delivered else None
+        if refused is not None:
+            raise refused
         self._stopping.wait(_ABORT_PAUSE_S)
         self._reader.rewind()
 

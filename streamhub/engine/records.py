@@ -52,6 +52,13 @@ class Record(Protocol):
         """Offset in the partition."""
 
 
+class TimedRecord(Record, Protocol):
+    """A record that Kafka keeps a time for."""
+
+    def timestamp(self) -> tuple[int, int]:
+        """Kind of the time, and the time [ms since 1970], not positive when there is none."""
+
+
 class Sender(Protocol):
     """Who sends: a stream app's specification, or whatever else writes records on."""
 
@@ -64,11 +71,16 @@ class Sender(Protocol):
         """Contract that permits the flow; None inside one company."""
 
 
-def added_headers(specification: Sender) -> Headers:
-    """Headers that every record of an app gets, besides `dt-origin`: the app and, if any, the contract."""
-    added: Headers = [(HEADER_APP, specification.app_id.encode())]
-    if specification.contract is not None:
-        added.append((HEADER_CONTRACT, specification.contract.encode()))
+def added_headers(app_id: str, contract: str | None) -> Headers:
+    """Headers that the records of an app get, besides `dt-origin`.
+
+    Args:
+        app_id: The app.
+        contract: The contract by which they leave; None when there is none.
+    """
+    added: Headers = [(HEADER_APP, app_id.encode())]
+    if contract is not None:
+        added.append((HEADER_CONTRACT, contract.encode()))
     return added
 
 

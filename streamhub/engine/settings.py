@@ -46,8 +46,11 @@ class LaneSettings:
 
     @property
     def instance_id(self) -> str:
-        """Stable name of this copy: transactional id and static group member."""
-        return f"{self.specification.app_id}-{self.copy}"
+        """Stable name of this copy: transactional id and static group member.
+
+        Names of apps hold no dot, so the ids of one app never begin like those of another.
+        """
+        return f"{self.specification.app_id}.{self.copy}"
 
 
 def common_settings(settings: LaneSettings) -> dict[str, str | int | float | bool]:

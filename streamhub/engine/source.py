@@ -15,6 +15,7 @@ from typing import Final, Protocol
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from streamhub.engine.rights import REFUSALS, refusal
 from streamhub.engine.settings import LaneSettings, consumer_settings
 from streamhub.engine.topics import TopicFacts
 from streamhub.engine.transaction import GiveUp, call_patiently, translate
@@ -106,6 +107,10 @@ class SourceReader:
 
         Returns: the batch, with positions right behind it; None when partitions came or went on the way, and
             so records of the batch may not be ours any more: go back to what is committed.
+
+        Raises:
+            NotAuthorizedError: a source may not be read, or the group not be used.
+            CopyFencedError: another process runs the same copy.
         """
         self.is_rebalanced = False
         messages: list[Message] = self._consumer.consume(1, wait_s)
@@ -218,6 +223,8 @@ class SourceReader:
                 continue
             if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's spelling
                 ends[message.topic() or "", message.partition() or 0] = message.offset() or 0
+            elif error.code() in REFUSALS:
+                raise refusal(error, message.topic())
             elif error.fatal():
                 raise translate(error)
             else:

@@ -200,7 +200,9 @@ class _Inspection:
                     raise TopicNotFoundError(f"topic {topic} does not exist", topic=topic) from exception
                 if code in _FORBIDDEN_CODES:
                     raise NotAuthorizedError(
-                        f"this app may not use the topic {topic}: {exception.args[0].str()}", topic=topic
+                        f"this app may not use the topic {topic}: {exception.args[0].str()}. Look at the app "
+                        "and its contracts on the platform: a right was withdrawn, or not given yet",
+                        topic=topic,
                     ) from exception
                 if not _is_outage(exception.args[0]):
                     raise StreamAppError(f"topic {topic}: {exception.args[0].str()}") from exception

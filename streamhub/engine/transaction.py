@@ -6,7 +6,8 @@ sent (`batch`) and where to go on after an abort (`lane`).
 How it works (KIP-98, KIP-447): a transaction begins with the first record after a commit; the commit hands
 the offsets of the consumer group to the transaction, together with the group's metadata, so that a copy that
 was replaced cannot commit. Errors come in three kinds: *retriable*, the same call is made again; *abortable*,
-the transaction is given up and its records are read again; *fatal*, another copy has taken over.
+the transaction is given up and its records are read again; *fatal*, another copy has taken over. A refusal
+for want of a right is none of them: it would be the same again, so the app ends and says what it may not do.
 """
 
 import logging
@@ -17,6 +18,8 @@ from typing import Final, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
+from client.errors import DigitalTwinError
+from streamhub.engine.rights import REFUSALS, refusal
 from streamhub.engine.work import Partition, Place
 from streamhub.errors import CopyFencedError, StreamAppError
 
@@ -53,9 +56,17 @@ GiveUp = Callable[[KafkaError], bool]
 
 
 class TransactionAbortedError(StreamAppError):
-    """Say that the open transaction was given up; its records have to be read again."""
+    """Say that the open transaction was given up; its records have to be read again.
+
+    Attributes:
+        was_not_delivered: Records were not taken, and Kafka does not say why: a right may be missing.
+    """
 
     retriable = True
+
+    def __init__(self, message: str, *, was_not_delivered: bool = False) -> None:
+        super().__init__(message)
+        self.was_not_delivered = was_not_delivered
 
 
 class StoppedWhileWaitingError(StreamAppError):
@@ -73,6 +84,7 @@ def call_patiently(call: Callable[[], Result], give_up: GiveUp) -> Result:
         CopyFencedError: another process runs the same copy.
         TransactionAbortedError: the transaction cannot go on.
         StoppedWhileWaitingError: `give_up` said so.
+        NotAuthorizedError: a right is missing.
         StreamAppError: anything that neither waiting nor starting again can mend.
     """
     while True:
@@ -90,7 +102,7 @@ def call_patiently(call: Callable[[], Result], give_up: GiveUp) -> Result:
             time.sleep(_RETRY_PAUSE_S)
 
 
-def translate(error: KafkaError) -> StreamAppError:
+def translate(error: KafkaError) -> DigitalTwinError:
     """Choose the class of an error that is not cured by waiting."""
     if error.code() in _FENCED_CODES and (error.fatal() or not error.txn_requires_abort()):
         return CopyFencedError(
@@ -98,13 +110,18 @@ def translate(error: KafkaError) -> StreamAppError:
             "Stop it, or give each copy its own --copy number",
             kafka=error.str(),
         )
+    if error.code() in REFUSALS:
+        return refusal(error)
     if error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
         # Sent again, it would be refused again; the next start reads the new limit and sets the record aside.
         return StreamAppError(
             "a topic takes smaller records than when this app started (max.message.bytes). Start it again"
         )
     if error.txn_requires_abort():
-        return TransactionAbortedError(f"the transaction was aborted: {error.str()}")
+        return TransactionAbortedError(
+            f"the transaction was aborted: {error.str()}",
+            was_not_delivered=error.code() == KafkaError._INCONSISTENT,  # noqa: SLF001 - librdkafka's spelling
+        )
     return StreamAppError(f"Kafka refuses to go on: {error.str()} ({error.name()})")
 
 

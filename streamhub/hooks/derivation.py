@@ -65,12 +65,14 @@ class HookRoute:
         source: Always 0: `choose` says where the record goes.
         key: The join key: all records of the app join one another.
         key_of: None: values make no join key.
+        admits: None: all records go in; hooks run without terms of a contract.
     """
 
     read: Callable[[bytes | None], HookRecord]
     source: int = 0
     key: Hashable | None = None
     key_of: None = None
+    admits: None = None
 
 
 class _Buffer:

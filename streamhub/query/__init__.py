@@ -9,11 +9,13 @@ Pure: everything is computed from what is passed in.
 """
 
 from streamhub.errors import QueryError, QuerySyntaxError, QueryTypeError
-from streamhub.query.compiling import compile_filter, compile_statement, compile_trial
+from streamhub.query.compiling import compile_condition, compile_filter, compile_statement, compile_trial
 from streamhub.query.derivation.derivation import Derivation, Output, OutputColumn
 from streamhub.query.derivation.streams import Route
+from streamhub.query.execution.decision import Decision
 from streamhub.query.execution.rows import READING_ERRORS, reason_for
-from streamhub.query.execution.statement import CompiledStatement, Decision
+from streamhub.query.execution.statement import CompiledStatement
+from streamhub.query.restriction import Restriction
 
 __all__ = [
     "READING_ERRORS",
@@ -25,7 +27,9 @@ __all__ = [
     "QueryError",
     "QuerySyntaxError",
     "QueryTypeError",
+    "Restriction",
     "Route",
+    "compile_condition",
     "compile_filter",
     "compile_statement",
     "compile_trial",

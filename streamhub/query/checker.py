@@ -1,8 +1,8 @@
 """Whether a statement means anything: sources, names, functions, and kinds that can meet.
 
-Lives here: ``check_statement``, which refuses, and ``kind_of`` and ``common_kind``, which the emitter
-shares. Does not live here: the grammar, and everything that only a record can tell (its values may be of
-any kind).
+Lives here: ``check_statement`` and ``check_condition``, which refuse, and ``kind_of`` and ``common_kind``,
+which the emitter shares. Does not live here: the grammar, and everything that only a record can tell (its
+values may be of any kind).
 """
 
 import difflib
@@ -21,6 +21,7 @@ from streamhub.query.values import instant_or_none
 __all__ = [
     "KEPT_MEMBERS",
     "KEY_ATTRIBUTES",
+    "check_condition",
     "check_outputs",
     "check_statement",
     "column_name",
@@ -67,6 +68,19 @@ def check_statement(tree: nodes.Statement, text: str) -> None:
         QueryTypeError: Everything else.
     """
     _Checker(text).check(tree)
+
+
+def check_condition(condition: Expression, text: str) -> None:
+    """Refuse a condition on the records of one source that cannot mean anything.
+
+    Args:
+        condition: What the parser made of the text.
+        text: The text itself, for the errors.
+
+    Raises:
+        QueryTypeError: It is no condition, or names a source.
+    """
+    _Checker(text).check_condition(condition)
 
 
 def check_outputs(tree: nodes.Statement, text: str) -> None:
@@ -139,10 +153,10 @@ class _Checker:
         self._check_names(tree)
         for join in tree.joins:
             if join.on is not None:
-                self._check_condition(join.on)
+                self.check_condition(join.on)
         join_keys(tree, self._refusal)
         if tree.where is not None:
-            self._check_condition(tree.where)
+            self.check_condition(tree.where)
 
     def check_outputs(self, tree: nodes.Statement) -> None:
         columns = tree.columns or ()
@@ -228,10 +242,10 @@ class _Checker:
                 raise self._refusal(f"two columns are named '{name}'; name one with AS", column.at)
             seen.add(name)
 
-    def _check_condition(self, expression: Expression) -> None:
+    def check_condition(self, expression: Expression) -> None:
         if isinstance(expression, _CONNECTIVES):
             for operand in nodes.children(expression):
-                self._check_condition(operand)
+                self.check_condition(operand)
         elif isinstance(expression, _VALUES):
             if not isinstance(expression, nodes.Boolean):
                 shown = _excerpt(expression)

@@ -1,7 +1,8 @@
 """From text to tree: the grammar at work, its limits, and errors that a person can act on.
 
-Lives here: ``parse_statement`` and the translation of the parser's complaints. Does not live here: the
-grammar itself (``grammar.lark``), the tree (``nodes``), whether a tree means anything (``checker``).
+Lives here: ``parse_statement``, ``parse_condition`` and the translation of the parser's complaints. Does not
+live here: the grammar itself (``grammar.lark``), the tree (``nodes``), whether a tree means anything
+(``checker``).
 
 How it works: Lark's LALR(1) tables drive a loop, not a recursion, and build the nodes bottom-up, so neither
 a long nor a deeply nested text can exhaust the stack; the depth is then bounded before anything recursive
@@ -22,7 +23,7 @@ from streamhub.query import nodes
 from streamhub.query.expectations import expectation, hint
 from streamhub.query.nodes import Expression, Position
 
-__all__ = ["MAX_NESTING", "MAX_STATEMENT_LENGTH", "parse_statement"]
+__all__ = ["MAX_NESTING", "MAX_STATEMENT_LENGTH", "parse_condition", "parse_statement"]
 
 MAX_STATEMENT_LENGTH = 65_536
 """Longest statement [characters]; the size of the field in which the platform keeps one."""
@@ -35,6 +36,7 @@ _SHOWN_CHARACTERS = 40
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _MAX_DIGITS = 310  # more digits than the largest IEEE double has
 
+_BEGINNINGS = {"statement": "start", "condition": "condition"}  # what a text is, to the rule that it follows
 _UNITS_OF_TIME = ("ms", "s", "min", "h", "d")
 
 
@@ -77,31 +79,62 @@ def parse_statement(statement: str) -> nodes.Statement:
     Raises:
         QuerySyntaxError: When the text does not follow the grammar, is too long or too deeply nested.
     """
-    if len(statement) > MAX_STATEMENT_LENGTH:
+    tree = _parsed(statement, "statement")
+    if not isinstance(tree, nodes.Statement):
+        raise TypeError(f"the grammar built {type(tree).__name__} instead of a statement")
+    roots = [column.expression for column in tree.columns or ()]
+    roots += [] if tree.where is None else [tree.where]
+    roots += [join.on for join in tree.joins if join.on is not None]
+    _bound_depth(roots, statement)
+    return tree
+
+
+def parse_condition(condition: str) -> Expression:
+    """Read what may stand after WHERE, when it stands alone.
+
+    The whole text is the condition: nothing in it can end it early, so it can be put together with other
+    conditions as a tree.
+
+    Args:
+        condition: The whole text, without WHERE and without semicolon.
+
+    Returns:
+        The tree, not yet checked for meaning.
+
+    Raises:
+        QuerySyntaxError: When the text does not follow the grammar, is too long or too deeply nested.
+    """
+    tree = _parsed(condition, "condition")
+    if not isinstance(tree, Expression):
+        raise TypeError(f"the grammar built {type(tree).__name__} instead of a condition")
+    _bound_depth([tree], condition)
+    return tree
+
+
+def _parsed(text: str, what: str) -> object:
+    """Read a text by one of the grammar's two beginnings, within the bounds of what may follow it."""
+    if len(text) > MAX_STATEMENT_LENGTH:
         raise QuerySyntaxError(
-            f"the statement has {len(statement)} characters, more than the {MAX_STATEMENT_LENGTH} allowed",
-            statement=statement,
+            f"the {what} has {len(text)} characters, more than the {MAX_STATEMENT_LENGTH} allowed",
+            statement=text,
             line=1,
             column=1,
         )
-    _refuse_surrogates(statement)
-    _bound_brackets(statement)
+    _refuse_surrogates(text)
+    _bound_brackets(text)
     try:
-        tree = _parser().parse(statement)
+        return _parser().parse(text, start=_BEGINNINGS[what])
     except UnexpectedInput as error:
-        raise _translated(error, statement) from None
+        raise _translated(error, text, what) from None
     except _Refusal as refusal:
-        raise _refused(refusal.reason, refusal.at, statement) from None
-    if not isinstance(tree, nodes.Statement):
-        raise TypeError(f"the grammar built {type(tree).__name__} instead of a statement")
-    _bound_depth(tree, statement)
-    return tree
+        raise _refused(refusal.reason, refusal.at, text) from None
 
 
 @cache
 def _parser() -> Lark:
     grammar = Path(__file__).with_name("grammar.lark").read_text(encoding="utf-8")
-    return Lark(grammar, parser="lalr", maybe_placeholders=True, transformer=_NodeBuilder())
+    starts = list(_BEGINNINGS.values())
+    return Lark(grammar, parser="lalr", start=starts, maybe_placeholders=True, transformer=_NodeBuilder())
 
 
 def _refused(reason: str, at: Position, statement: str) -> QuerySyntaxError:
@@ -138,11 +171,8 @@ def _bound_brackets(statement: str) -> None:
             depth -= 1
 
 
-def _bound_depth(tree: nodes.Statement, statement: str) -> None:
-    """Refuse a tree too deep for what follows, which may recurse."""
-    roots = [column.expression for column in tree.columns or ()]
-    roots += [] if tree.where is None else [tree.where]
-    roots += [join.on for join in tree.joins if join.on is not None]
+def _bound_depth(roots: Iterable[Expression], statement: str) -> None:
+    """Refuse expressions too deep for what follows, which may recurse."""
     waiting = [(root, 1) for root in roots]
     while waiting:
         part, depth = waiting.pop()
@@ -152,12 +182,12 @@ def _bound_depth(tree: nodes.Statement, statement: str) -> None:
         waiting.extend((child, depth + 1) for child in nodes.children(part))
 
 
-def _translated(error: UnexpectedInput, statement: str) -> QuerySyntaxError:
+def _translated(error: UnexpectedInput, statement: str, what: str) -> QuerySyntaxError:
     if isinstance(error, UnexpectedToken):
         token = error.token
         at_end = token.type == "$END"
         at = _end_of(statement) if at_end else Position(token.line or 1, token.column or 1)
-        reason = "the statement ends too early" if at_end else f"unexpected {_shown(token)}"
+        reason = f"the {what} ends too early" if at_end else f"unexpected {_shown(token)}"
         accepted = error.accepts or error.expected
         previous = error.token_history[-1] if error.token_history else None
         reason += hint(token, previous)
@@ -252,6 +282,9 @@ class _NodeBuilder(Transformer[Token, nodes.Statement]):
             explain is not None,
             at=_at([explain, select]),
         )
+
+    def condition(self, parts: list[_Child]) -> _Child:
+        return parts[0]
 
     def all_columns(self, _parts: list[_Child]) -> None:
         return None

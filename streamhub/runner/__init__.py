@@ -4,6 +4,7 @@ The desired state of every app is a file, so it survives a restart of the platfo
 machine. Use `RunnerDirectory`; the daemon is `python -m streamhub runner --directory D`.
 """
 
+from streamhub.runner.credentials import AppCredentials
 from streamhub.runner.directory import AppStatus, RunnerDirectory
 
-__all__ = ["AppStatus", "RunnerDirectory"]
+__all__ = ["AppCredentials", "AppStatus", "RunnerDirectory"]

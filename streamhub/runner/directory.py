@@ -17,6 +17,7 @@ from typing import Final, Literal
 from client.errors import DigitalTwinError
 from streamhub.engine.progress import AppProgress, write_atomically
 from streamhub.errors import RunnerError
+from streamhub.runner.credentials import AppCredentials
 from streamhub.runner.daemon import APPS, RUNNER_FILE
 from streamhub.runner.folder import AppFolder, Desired, Observed, ProcessRecord, State
 from streamhub.runner.logs import tail
@@ -59,8 +60,13 @@ class RunnerDirectory:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
 
-    def deploy(self, specification: StreamAppSpecification) -> str:
-        """Want an app to run and return its id; one with a new specification is started anew, failed or not.
+    def deploy(self, specification: StreamAppSpecification, credentials: AppCredentials | None = None) -> str:
+        """Want an app to run and return its id; what is new starts it anew, failed or not.
+
+        Args:
+            specification: What the app does.
+            credentials: Who it is to Kafka; None leaves it those that it has. Without any it connects
+                without a certificate: it never uses those of the runner.
 
         Raises:
             RunnerError: the directory cannot be written.
@@ -69,10 +75,10 @@ class RunnerDirectory:
         text = specification.to_json()
         try:
             try:
-                _want(folder, text)
+                _want(folder, text, credentials)
             except FileNotFoundError:
                 # The daemon took the folder of a removed app of the same id away just now.
-                _want(folder, text)
+                _want(folder, text, credentials)
         except OSError as error:
             raise RunnerError(f"{folder.path} cannot be written: {error}. Check the directory") from error
         return specification.app_id
@@ -100,7 +106,7 @@ class RunnerDirectory:
             self.wait(app_id, {"stopped"}, timeout_s)
 
     def remove(self, app_id: str, timeout_s: float = 0.0) -> None:
-        """Stop an app and forget it; no error when there is none.
+        """Stop an app and forget it, its credentials at once; no error when there is none.
 
         Args:
             app_id: Which app.
@@ -113,6 +119,8 @@ class RunnerDirectory:
         if not folder.exists():
             return
         folder.write_desired("removed")
+        # Its process needs them no more: it read them when it started, and is about to stop.
+        folder.credentials.delete()
         deadline = time.monotonic() + timeout_s
         while timeout_s and folder.exists():
             if time.monotonic() > deadline:
@@ -238,12 +246,14 @@ class RunnerDirectory:
         return folder
 
 
-def _want(folder: AppFolder, specification: str) -> None:
+def _want(folder: AppFolder, specification: str, credentials: AppCredentials | None) -> None:
     folder.path.mkdir(parents=True, exist_ok=True)
     file = folder.specification
     has_changed = not file.is_file() or file.read_text(encoding="utf-8") != specification
     if has_changed:
         write_atomically(file, specification)
+    if credentials is not None:
+        has_changed |= folder.credentials.write(credentials)
     desired = folder.read_desired()
     if has_changed or desired is None or desired.state != "running":
         folder.write_desired("running")

@@ -5,6 +5,7 @@ What lives here: names, reading and writing. What does not: deciding (`superviso
 Below `<directory>/apps/<app_id>/`:
 
 - `specification.json`: what the app does; written by `RunnerDirectory`
+- `credentials`: who the app is to Kafka; written by `RunnerDirectory`, see `credentials`
 - `desired.json`: running, stopped or removed; written by `RunnerDirectory`
 - `status.json`: what the daemon sees; written by the daemon
 - `process.json`: the process that runs; written by the daemon
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
 from streamhub.engine.progress import AppProgress, read_progress, write_atomically
+from streamhub.runner.credentials import CredentialFiles
 
 Wanted = Literal["running", "stopped", "removed"]
 State = Literal["starting", "running", "stopping", "stopped", "backing_off", "failed", "unknown"]
@@ -64,7 +66,7 @@ class ProcessRecord:
     Attributes:
         pid: Process id.
         created: Creation time as the operating system tells it [s since 1970].
-        digest: Which specification it was started with.
+        digest: Which specification and credentials it was started with.
         started_at: When it was started, RFC 3339.
     """
 
@@ -83,6 +85,7 @@ class AppFolder:
         self.progress = path / "progress.json"
         self.log = path / "app.log"
         self.scratch = path / "tmp"
+        self.credentials = CredentialFiles(path)
         self._desired = path / "desired.json"
         self._status = path / "status.json"
         self._process = path / "process.json"
@@ -96,12 +99,13 @@ class AppFolder:
         """Whether somebody has said what is wanted of the app."""
         return self._desired.is_file() and self.specification.is_file()
 
-    def specification_digest(self) -> str:
-        """Fingerprint of the specification; changes when the app has to be restarted."""
+    def digest(self) -> str:
+        """Fingerprint of specification and credentials; changes when the app has to be restarted."""
         try:
-            return hashlib.sha256(self.specification.read_bytes()).hexdigest()
+            content = self.specification.read_bytes() + self.credentials.generation.encode()
         except OSError:
             return ""
+        return hashlib.sha256(content).hexdigest()
 
     def read_desired(self) -> Desired | None:
         """What is wanted; None when the folder is not complete yet."""

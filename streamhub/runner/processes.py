@@ -23,6 +23,20 @@ from streamhub.runner.folder import AppFolder, ProcessRecord
 _SAME_CREATION_S: Final = 2.0
 
 
+# Of the runner's environment an app gets what a Python program needs to start, to find its authorities and to
+# write times and texts as its user does. Whatever else is there may be a secret of the runner or of the
+# platform beside it: an app has credentials of its own.
+_HANDED_DOWN: Final = frozenset(
+    {
+        *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ"),
+        *("LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "SYSTEMROOT", "VIRTUAL_ENV"),
+        *("PYTHONPATH", "PYTHONHOME", "PYTHONUTF8", "PYTHONIOENCODING", "PYTHONUNBUFFERED"),
+        *("PYTHONDONTWRITEBYTECODE", "PYTHONWARNINGS", "PYTHONHASHSEED", "PYTHONFAULTHANDLER"),
+    }
+)
+_LOCALE: Final = "LC_"
+
+
 class ProcessControl(Protocol):
     """What the supervisor needs of processes; tests bring their own."""
 
@@ -51,10 +65,16 @@ def find_process(record: ProcessRecord) -> psutil.Process | None:
 
 
 class AppProcesses:
-    """Real processes: `python -m streamhub app run --specification ...`, each in a session of its own."""
+    """Real processes: `python -m streamhub app run --specification ...`, each in a session of its own.
+
+    They inherit nothing of the runner's environment that could be a secret; see `_HANDED_DOWN`.
+    """
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
-        self._environment = dict(os.environ if environment is None else environment)
+        source = os.environ if environment is None else environment
+        self._environment = {
+            name: value for name, value in source.items() if name in _HANDED_DOWN or name.startswith(_LOCALE)
+        }
         self._children: dict[int, subprocess.Popen[bytes]] = {}
 
     def start(self, folder: AppFolder) -> ProcessRecord:
@@ -64,7 +84,9 @@ class AppProcesses:
             OSError: the log cannot be opened or the process cannot be started.
         """
         started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        digest = folder.specification_digest()
+        digest = folder.digest()
+        identity = folder.credentials.environment()
+        folder.credentials.forget_old()
         # A killed process leaves temporary files; here the next start, or the app's removal, takes them away.
         shutil.rmtree(folder.scratch, ignore_errors=True)
         folder.scratch.mkdir()
@@ -78,7 +100,7 @@ class AppProcesses:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                env=self._environment | {"TMPDIR": str(folder.scratch)},
+                env={**self._environment, **identity, "TMPDIR": str(folder.scratch)},
             )
         self._children[child.pid] = child
         try:

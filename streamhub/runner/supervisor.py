@@ -4,8 +4,9 @@ What lives here: the state machine, with processes and clock given. What does no
 (`processes`), files (`folder`), the loop over all apps (`daemon`).
 
     wanted running:  starting -> running -> (ends, stalls, specification changed) -> backing_off -> starting
-    ... an end with exit code 2 (the statement or the settings are wrong) -> failed, until asked again wanted
-    stopped:  stopping (SIGTERM, after the grace SIGKILL) -> stopped
+    ... an end with exit code 2 (the statement or the settings are wrong) or 7 (a contract has ended)
+        -> failed, until asked again
+    wanted stopped:  stopping (SIGTERM, after the grace SIGKILL) -> stopped
 """
 
 import logging
@@ -22,6 +23,8 @@ from streamhub.runner.watch import StallWatch
 _log = logging.getLogger(__name__)
 
 _EXIT_WRONG_USE: Final = 2
+_EXIT_ENDED: Final = 7
+_RENEWED: Final = "restarted with a new specification or credentials"
 _SEARCHED_LOG_LINES: Final = 60
 
 
@@ -174,8 +177,8 @@ class Supervisor:
                 self._kill_at = None
                 self._processes.send(process, signal.SIGKILL)
             return
-        if not is_wanted or self._folder.specification_digest() != process.digest:
-            self._end_cause = None if not is_wanted else "restarted with a new specification"
+        if not is_wanted or self._folder.digest() != process.digest:
+            self._end_cause = None if not is_wanted else _RENEWED
             self._state = "stopping"
             self._kill_at = now + self._settings.stop_grace_s
             self._processes.send(process, signal.SIGTERM)
@@ -203,11 +206,7 @@ class Supervisor:
         self._process = None
         self._folder.forget_process()
         asked = self._state == "stopping" and self._end_cause is None
-        if (
-            self._state == "stopping"
-            and is_wanted
-            and self._end_cause == "restarted with a new specification"
-        ):
+        if self._state == "stopping" and is_wanted and self._end_cause == _RENEWED:
             self._state, self._cause, self._start_at = "starting", None, now
         elif not is_wanted:
             self._state = "stopped"
@@ -217,7 +216,9 @@ class Supervisor:
             self._state, self._start_at = "starting", now
         else:
             cause = self._end_cause or _describe_end(code, self._complaint())
-            if code == _EXIT_WRONG_USE:
+            if code == _EXIT_ENDED:
+                self._state, self._cause = "failed", self._complaint() or cause
+            elif code == _EXIT_WRONG_USE:
                 self._state, self._cause = "failed", cause
             else:
                 self._back_off(now, cause)

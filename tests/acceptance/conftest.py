@@ -25,8 +25,8 @@ READY_TIMEOUT_S = 240.0
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     home = tmp_path_factory.mktemp("demo") / "home"
     ports = {f"DTWIN_{part}__PORT": str(any_free_port()) for part in ("KAFKA", "SENSORTHINGS", "PLATFORM")}
-    given = ("DTWIN_KAFKA__BOOTSTRAP_SERVERS", "DTWIN_POSTGRES__URL", "DTWIN_SENSORTHINGS__URL")
-    environment = {name: value for name, value in os.environ.items() if name not in given} | ports
+    given = ("DTWIN_KAFKA__", "DTWIN_POSTGRES__URL", "DTWIN_SENSORTHINGS__URL")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(given)} | ports
     log = home.parent / "demo.log"
     with log.open("wb") as output:
         process = subprocess.Popen(

@@ -8,6 +8,10 @@ from pathlib import Path
 
 from confluent_kafka import Consumer, TopicPartition
 
+from client.messaging.security import KafkaSecurity
+from setup.local.paths import Home
+from setup.local.trust import LocalTrust
+
 
 @dataclass(frozen=True)
 class Demo:
@@ -15,6 +19,11 @@ class Demo:
     kafka: str
     sensorthings: str
     home: Path
+
+    def security(self, service: str = "operator") -> KafkaSecurity:
+        """Return how one of the services reaches the broker; the operator may do everything."""
+        trust = LocalTrust(self.home / "pki", Home(self.home).pki_passphrase_file)
+        return KafkaSecurity.from_environment(trust.files(service).environment())
 
 
 def wait_for(holds: Callable[[], bool], timeout_s: float = 40.0) -> None:
@@ -43,6 +52,7 @@ def _consumer(demo: Demo) -> Consumer:
     return Consumer(
         {
             "bootstrap.servers": demo.kafka,
+            **demo.security().to_librdkafka(),
             "group.id": "walkthrough-verifier",
             "isolation.level": "read_committed",
             "enable.auto.commit": False,

@@ -76,6 +76,7 @@ def test_power_of_an_engine_is_computed_by_an_app_made_in_the_form_and_units_are
         gost_servers=demo.sensorthings,
         kafka_bootstrap_servers=demo.kafka,
         sensorthings_token=token,
+        security=demo.security(),
     )
     engine.register(instances(tmp_path))
 

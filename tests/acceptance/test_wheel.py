@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from client.messaging.topics import SystemName
+from tests.kafka_clients import connection
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -60,7 +61,7 @@ def test_the_readme_program_stores_its_record(
     unique_system: Callable[[], str],
 ) -> None:
     system = SystemName.parse(unique_system())
-    admin = AdminClient({"bootstrap.servers": kafka_bootstrap})
+    admin = AdminClient(connection(kafka_bootstrap))
     for future in admin.create_topics([NewTopic(topic, 1, 1) for topic in system.topics.all()]).values():
         future.result(timeout=30)
 
@@ -74,7 +75,9 @@ def test_the_readme_program_stores_its_record(
     (tmp_path / "device.py").write_text(program, encoding="utf-8")
 
     environment = {
-        key: value for key, value in os.environ.items() if not key.startswith(("DTWIN_", "PYTHON"))
+        key: value
+        for key, value in os.environ.items()
+        if key.startswith("DTWIN_KAFKA__S") or not key.startswith(("DTWIN_", "PYTHON"))
     }
     done = subprocess.run(
         [device_python, "device.py"],

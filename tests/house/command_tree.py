@@ -20,8 +20,9 @@ _HEAD = """# The command line
 `./dtwin` in a clone, `dtwin` where the package is installed. This page is written from the program itself, by
 `python -m tests.house.command_tree`.
 
-Exit codes: 0 ok, 1 failure, 2 wrong use or a refused statement, 4 not allowed, 5 not found, 6 unavailable,
-130 interrupted. Environment variables: [configuration.md](configuration.md).
+Exit codes: 0 ok, 1 failure, 2 wrong use or a refused statement, 3 drift, 4 not allowed, 5 not found,
+6 unavailable, 7 a contract has ended, 130 interrupted. Environment variables:
+[configuration.md](configuration.md).
 """
 _MARKUP = re.compile(r"\[/?(?:bold|dim|red|green)\]")
 

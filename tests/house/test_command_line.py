@@ -12,7 +12,7 @@ from tests.house.documents import ROOT, blocks, pages, prose
 
 _INLINE = re.compile(r"`((?:\./)?dtwin [^`]*)`")
 _SETTING = re.compile(r"[A-Z_]+=\S*")
-_GROUPS = {"app", "query", "recorder"}
+_GROUPS = {words.split()[0] for words in commands() if " " in words}
 
 
 def mentions() -> Iterator[tuple[str, str]]:

@@ -1,6 +1,7 @@
 """Every setting is on the page of the configuration, with its default, and nothing else is."""
 
 import re
+import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -48,14 +49,14 @@ def platform_names() -> set[str]:
     asked = Asked(
         {
             "DTWIN_PLATFORM__DATABASE_URL": "postgresql://user@host/platform",
-            "DTWIN_PLATFORM__SECRET_KEY": "x" * 64,
+            "DTWIN_PLATFORM__SECRET_KEY": secrets.token_hex(32),
             "DTWIN_KAFKA__BOOTSTRAP_SERVERS": "host:9092",
             "DTWIN_SENSORTHINGS__URL": "http://host:8084",
             "DTWIN_RUNNER__DIRECTORY": "runner",
         }
     )
     PlatformSettings.from_environment(asked)
-    return asked.names
+    return asked.names - {"CREDENTIALS_DIRECTORY"}  # systemd's own, said in a sentence
 
 
 def kafka_names() -> set[str]:

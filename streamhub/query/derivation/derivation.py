@@ -32,6 +32,7 @@ from streamhub.query.execution.tally import Tally
 from streamhub.query.join_keys import join_keys
 from streamhub.query.nodes import Position
 from streamhub.query.rendering import render_expression
+from streamhub.query.restriction import Restriction
 
 __all__ = ["DEFAULT_TIME", "Derivation", "Output", "OutputColumn"]
 
@@ -86,8 +87,16 @@ class Derivation:
         column_names: Names of all columns, in the order of SELECT.
     """
 
-    def __init__(self, text: str, tree: nodes.Statement) -> None:
+    def __init__(
+        self, text: str, tree: nodes.Statement, restrictions: Sequence[Restriction | None] = ()
+    ) -> None:
         """Compile a checked tree; ``compile_statement`` is the way to get one.
+
+        Args:
+            text: The statement as it was given.
+            tree: The checked tree.
+            restrictions: What may leave of each source, None where everything may; the statement looks at
+                nothing else.
 
         Raises:
             ConstantError: A part without attributes can never be computed.
@@ -112,11 +121,11 @@ class Derivation:
             if is_output(column)
         )
         self._tally = Tally()
-        self._compile(tree)
+        self._compile(tree, restrictions or (None,) * self.width)
 
-    def _compile(self, tree: nodes.Statement) -> None:
+    def _compile(self, tree: nodes.Statement, restrictions: Sequence[Restriction | None]) -> None:
         time = tree.time or DEFAULT_TIME
-        self._streams = streams_of(tree, self.keys, keeps_thing=self.keeps_thing)
+        self._streams = streams_of(tree, self.keys, restrictions, keeps_thing=self.keeps_thing)
         _, condition = split_condition(tree.where, [source.alias for source in tree.streams])
         shown = tree if tree.columns is not None else _with_star(tree)
         self.column_names = tuple(map(column_name, shown.columns or ()))
@@ -159,11 +168,12 @@ class Derivation:
             UnicodeDecodeError: The key is not UTF-8.
         """
         parts = key_parts(key)
-        return tuple(
+        routes = (
             stream.route(parts)
             for stream in self._streams
             if stream.system in {system, "*"} and stream.judge_key(*parts)
         )
+        return tuple(route for route in routes if route is not None)
 
     def derive(
         self,

@@ -21,10 +21,12 @@ from streamhub.query.derivation.keeping import PLAIN, kept
 from streamhub.query.derivation.times import event_time
 from streamhub.query.execution.emitter import Emitter
 from streamhub.query.execution.rows import fields_of, row_type
+from streamhub.query.execution.statement import CompiledStatement
 from streamhub.query.execution.tally import Tally
 from streamhub.query.join_keys import JoinKeys, conjuncts
 from streamhub.query.nodes import Expression
 from streamhub.query.rendering import render_expression
+from streamhub.query.restriction import Restriction
 
 __all__ = ["Route", "Stream", "split_condition", "streams_of"]
 
@@ -45,12 +47,15 @@ class Route:
         key: The join key; None when the values make it.
         key_of: Gives the join key of a record when its values make it, or None when the record lacks an
             attribute of it; None otherwise.
+        admits: Tells by the bytes of a value whether a record may go in at all, which raises
+            ``READING_ERRORS``; None when all may.
     """
 
     source: int
     read: Callable[[bytes | None], Any]
     key: Hashable | None
     key_of: Callable[[Any], Hashable | None] | None
+    admits: Callable[[bytes | None], bool] | None = None
 
 
 def split_condition(
@@ -94,6 +99,7 @@ class Stream:
         chosen: The conditions on the key that choose its records.
         key_attributes: Its attributes in the join key.
         fields: Attribute to the field of a record that holds it.
+        restriction: What may go in at all; None when everything may.
     """
 
     number: int
@@ -101,12 +107,15 @@ class Stream:
     chosen: tuple[Expression, ...]
     key_attributes: tuple[str, ...]
     fields: Mapping[str, str]
+    restriction: Restriction | None = None
 
     @property
     def meaning(self) -> list[object]:
         """Say what its remembered records mean, as plain data."""
         chosen = [render_expression(part) for part in self.chosen]
-        return [self.system, chosen, list(self.key_attributes), sorted(self.fields)]
+        meaning: list[object] = [self.system, chosen, list(self.key_attributes), sorted(self.fields)]
+        # Appended, so that what was remembered without a restriction stays of use.
+        return meaning if self.restriction is None else [*meaning, self.restriction.meaning]
 
     @cached_property
     def record_type(self) -> type:
@@ -140,23 +149,40 @@ class Stream:
         emitter.define(f"def judge(key_name, key_thing, key_system):\n    return {written}")
         return cast("Callable[..., bool]", emitter.build()["judge"])
 
-    def route(self, parts: KeyParts) -> Route:
-        """Make the route of the records with a key.
+    @cached_property
+    def _gate(self) -> CompiledStatement | None:
+        """Judge, by key and value, what may go in at all."""
+        combined = None if self.restriction is None else self.restriction.combined
+        if combined is None:
+            return None
+        tree = nodes.Statement(None, (nodes.Source(self.system),), where=combined)
+        return CompiledStatement(render_expression(combined), tree)
+
+    def route(self, parts: KeyParts) -> Route | None:
+        """Make the route of the records with a key; None when none of them may go in.
 
         Args:
             parts: Name, Thing and system that the key tells.
         """
+        name = parts[0]
+        key = None if name is None else name.encode()
+        admits = True if self._gate is None else self._gate.judge_of(key)
+        if admits is False:
+            return None
+        return self._route(parts, None if admits is True else admits)
+
+    def _route(self, parts: KeyParts, admits: Callable[[bytes | None], bool] | None) -> Route:
         told = dict(zip(("name", "thing", "system"), parts, strict=True))
         read = self.reader(*parts)
         values = [told.get(attribute) for attribute in self.key_attributes]
         if KEY_ATTRIBUTES.issuperset(self.key_attributes) and None not in values:
-            return Route(self.number, read, join_key(values), None)
+            return Route(self.number, read, join_key(values), None, admits)
         names = [self.fields[attribute] for attribute in self.key_attributes]
 
         def key_of(record: Any) -> str | None:  # noqa: ANN401 - of the type made here
             return join_key([getattr(record, name) for name in names])
 
-        return Route(self.number, read, None, key_of)
+        return Route(self.number, read, None, key_of, admits)
 
     @cached_property
     def reader(self) -> Callable[..., Callable[[bytes | None], Any]]:
@@ -254,12 +280,19 @@ def join_key(values: Sequence[object]) -> str | None:
     return msgspec.json.encode(plain).decode() if plain else ""
 
 
-def streams_of(tree: nodes.Statement, keys: JoinKeys, *, keeps_thing: bool) -> tuple[Stream, ...]:
+def streams_of(
+    tree: nodes.Statement,
+    keys: JoinKeys,
+    restrictions: Sequence[Restriction | None],
+    *,
+    keeps_thing: bool,
+) -> tuple[Stream, ...]:
     """Describe the sources of a statement.
 
     Args:
         tree: The checked statement.
         keys: Its join key.
+        restrictions: What may leave of each source, None where everything may.
         keeps_thing: Whether results belong to the Thing of the first source's record.
     """
     aliases = [source.alias for source in tree.streams]
@@ -277,5 +310,5 @@ def streams_of(tree: nodes.Statement, keys: JoinKeys, *, keeps_thing: bool) -> t
         own = tuple(part[number] for part in keys)
         attributes |= set(own)
         fields = {name: f"a{index}" for index, name in enumerate(sorted(attributes))}
-        streams.append(Stream(number, source.system, chosen[number], own, fields))
+        streams.append(Stream(number, source.system, chosen[number], own, fields, restrictions[number]))
     return tuple(streams)

@@ -32,13 +32,16 @@ from streamhub.query.checker import (
     KEY_ATTRIBUTES,
     column_name,
 )
+from streamhub.query.execution.decision import Decision
 from streamhub.query.execution.emitter import Emitter
 from streamhub.query.execution.folding import fold, key_comparisons
 from streamhub.query.execution.rows import DECODING_ERRORS, Row, fields_of, key_parts, reason_for, row_type
 from streamhub.query.execution.tally import Tally
+from streamhub.query.execution.trimming import trimmer
 from streamhub.query.nodes import Expression
+from streamhub.query.restriction import Restriction
 
-__all__ = ["CompiledStatement", "Decision"]
+__all__ = ["CompiledStatement"]
 
 _MAX_REMEMBERED_BYTES = 32 * 2**20
 _BYTES_PER_REMEMBERED_KEY = 200  # of the dictionary and the object, besides the key's own bytes
@@ -47,23 +50,6 @@ _MAX_RESIDUALS = 4_096
 
 _Parts = tuple[str | None, str | None, str | None]
 _KEY_LOCALS = "key_name, key_thing, key_system"
-
-
-@dataclass(slots=True)
-class Decision:
-    """What became of a batch.
-
-    Attributes:
-        accepted: Indices of the records that match, ascending.
-        rejected: Index, stable code and detail of each record that cannot be used, ascending.
-        mismatches: Comparisons that were false because a value was of another kind or could not be computed.
-        missing: Comparisons that were false because a record lacks an attribute.
-    """
-
-    accepted: list[int] = field(default_factory=list)
-    rejected: list[tuple[int, str, str]] = field(default_factory=list)
-    mismatches: int = 0
-    missing: int = 0
 
 
 class _Loop(Protocol):
@@ -85,6 +71,7 @@ class _Residual:
         verdict: True or False when the key alone decides; else None.
         loop: Judges a batch of records.
         judge: Judges one row, with the parts of its key.
+        decode: Reads a row from a value.
         fields: Field of a row to member of a record.
         row: The type of a row.
     """
@@ -92,6 +79,7 @@ class _Residual:
     verdict: bool | None
     loop: _Loop | None = None
     judge: Callable[..., bool] | None = None
+    decode: Callable[[bytes | None], Row] | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
     row: Callable[..., Row] | None = None
 
@@ -110,15 +98,26 @@ class CompiledStatement:
         needs_key: Whether keys are looked at; when not, ``filter_batch`` needs none.
         needs_value: Whether values are looked at; when not, the key alone decides.
         projects: Whether SELECT names columns, so that values are written anew with ``project``.
+        rewrites: Whether what leaves is not always the value itself: it has to go through ``rewrite``.
     """
 
-    def __init__(self, text: str, tree: nodes.Statement) -> None:
-        """Compile a checked tree; ``compile_statement`` is the way to get one."""
+    def __init__(self, text: str, tree: nodes.Statement, restriction: Restriction | None = None) -> None:
+        """Compile a checked tree; ``compile_statement`` is the way to get one.
+
+        Args:
+            text: The statement as it was given.
+            tree: The checked tree.
+            restriction: What may leave of its source at all; it looks at nothing else.
+        """
         self.text = text
         self.tree = tree
         self.sources = tuple(source.system for source in tree.sources)
         self.projects = tree.columns is not None
-        self._condition = fold(tree.where or nodes.Boolean(True), {})
+        where = tree.where if restriction is None else restriction.joined_with(tree.where)
+        self._condition = fold(where or nodes.Boolean(True), {})
+        leaving = None if restriction is None or self.projects else restriction.leaving
+        self._trim = None if leaving is None else trimmer(leaving)
+        self.rewrites = self.projects or self._trim is not None
         self._columns = tree.columns or ()
         self._tally = Tally()
         self._key_comparisons = key_comparisons(self._condition)
@@ -130,7 +129,7 @@ class CompiledStatement:
         whole = self._residual(self._condition)
         self._whole = None if self._key_comparisons else whole
         self.needs_key = bool(self._attributes() & KEY_ATTRIBUTES)
-        self.needs_value = self.projects or bool(nodes.attributes(self._condition) - KEY_ATTRIBUTES)
+        self.needs_value = self.rewrites or bool(nodes.attributes(self._condition) - KEY_ATTRIBUTES)
         self._project = self._compile_projection() if self.projects else None
 
     def filter_batch(self, keys: Sequence[bytes | None], values: Sequence[bytes | None]) -> Decision:
@@ -172,6 +171,37 @@ class CompiledStatement:
         if self._project is None:
             raise TypeError("SELECT * forwards the value as it is; there is nothing to project")
         return msgspec.json.encode(self._project(key, value))
+
+    def rewrite(self, key: bytes | None, value: bytes | None) -> bytes | None:
+        """Give what leaves of an accepted record: with columns, those; else the value without what may not.
+
+        Args:
+            key: The record's key.
+            value: The record's value.
+
+        Raises:
+            RecordFormatError: Something has to be taken out of a value that is no JSON object.
+        """
+        if self.projects:
+            return self.project(key, value)
+        return value if self._trim is None else self._trim(value)
+
+    def judge_of(self, key: bytes | None) -> bool | Callable[[bytes | None], bool]:
+        """Give what decides about the records of a key: a verdict, or a function of their values.
+
+        The function raises ``DECODING_ERRORS``.
+
+        Args:
+            key: The key, a full Datastream name in UTF-8, or None.
+
+        Raises:
+            UnicodeDecodeError: The key is not UTF-8.
+        """
+        residual = self._residual_for(key)
+        if residual.verdict is not None or residual.judge is None or residual.decode is None:
+            return bool(residual.verdict)
+        decode, judge, parts = residual.decode, residual.judge, key_parts(key)
+        return lambda value: judge(decode(value), *parts)
 
     def matches(self, name: str, record: Mapping[str, Any]) -> bool:
         """Judge one record that is already parsed.
@@ -295,6 +325,8 @@ class CompiledStatement:
         looked_at = self._attributes() if self.projects else nodes.attributes(condition)
         fields = fields_of(looked_at - KEY_ATTRIBUTES)
         row, decode = row_type(fields)
+        # An absent value makes it raise a TypeError, which is one of DECODING_ERRORS.
+        read = cast("Callable[[bytes | None], Row]", decode)
         emitter = Emitter(fields, self._tally)
         written = emitter.condition(condition)
         loads = [f"{field} = row.{field}" for field in fields]
@@ -305,7 +337,7 @@ class CompiledStatement:
         namespace = emitter.build()
         namespace |= {"decode": decode, "key_parts": key_parts, "DECODING_ERRORS": DECODING_ERRORS}
         emitter_namespace = cast("dict[str, Any]", namespace)
-        return _Residual(None, emitter_namespace["loop"], emitter_namespace["judge"], fields, row)
+        return _Residual(None, emitter_namespace["loop"], emitter_namespace["judge"], read, fields, row)
 
     # Step 3: the columns.
 

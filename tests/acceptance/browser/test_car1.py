@@ -8,6 +8,7 @@ from confluent_kafka import Producer
 from playwright.sync_api import Page, expect
 
 from tests.acceptance.browser.conftest import Site
+from tests.kafka_clients import connection
 
 CAR1 = "cz.icecars.iot4cps-wp5-CarFleet.Car1"
 STATIONS = "is.iceland.iot4cps-wp5-WeatherService.Stations"
@@ -19,7 +20,7 @@ def fresh(first_digit: int) -> float:
 
 
 def produce(site: Site, system: str, *results: float) -> None:
-    producer = Producer({"bootstrap.servers": site.kafka_bootstrap})
+    producer = Producer(connection(site.kafka_bootstrap))
     for result in results:
         time = datetime.now(UTC).isoformat()
         value = {"phenomenonTime": time, "resultTime": time, "result": result, "Datastream": {"@iot.id": 1}}

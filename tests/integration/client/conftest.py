@@ -13,13 +13,14 @@ from client.messaging.ports import Broker
 from client.messaging.topics import SystemName
 from client.settings import ClientSettings
 from client.testing import InMemorySensorThings
+from tests.kafka_clients import connection
 
 _PREFIX = "http://www.opengis.net/def/observationType/OGC-OM/2.0/"
 
 
 def _create_topics(bootstrap_servers: str, system: SystemName) -> None:
     topics = [NewTopic(name, 3, 1) for name in system.topics.all()]
-    admin = AdminClient({"bootstrap.servers": bootstrap_servers})
+    admin = AdminClient(connection(bootstrap_servers))
     for created in admin.create_topics(topics).values():
         created.result(30)
 

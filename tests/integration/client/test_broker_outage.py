@@ -15,6 +15,7 @@ import pytest
 
 from client.digital_twin_client import DigitalTwinClient
 from client.messaging.broker import KafkaBroker
+from client.messaging.security import KafkaSecurity
 from client.messaging.topics import SystemName
 from client.settings import ClientSettings
 from client.testing import InMemorySensorThings
@@ -29,9 +30,11 @@ pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 
 @pytest.fixture
-def own_broker(tmp_path: Path) -> Iterator[LocalKafka]:
+def own_broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalKafka]:
     broker = LocalKafka(tmp_path / "kafka")
     broker.start()
+    for name, value in broker.environment().items():
+        monkeypatch.setenv(name, value)
     try:
         broker.wait_ready()
         yield broker
@@ -123,7 +126,7 @@ def test_an_outage_loses_nothing_doubles_nothing_and_is_told(
     assert client.counters.delivered == client.counters.produced == produced[0]
     assert produced[0] >= _RATE * (_BEFORE_S + _OUTAGE_S)
 
-    verifier = KafkaBroker(own_broker.bootstrap_servers)
+    verifier = KafkaBroker(own_broker.bootstrap_servers, KafkaSecurity.from_environment())
     results = Counter(record["result"] for record in read_all(verifier, system.topics.internal, produced[0]))
     assert set(results) == set(range(produced[0])), "none lost"
     assert set(results.values()) == {1}, "none doubled"

@@ -22,9 +22,11 @@ from client.errors import (
 from client.messaging.broker import KafkaBroker
 from client.messaging.delivery import DeliveryHandle
 from client.messaging.producer import ProducerSettings
+from client.messaging.security import KafkaSecurity
 from client.messaging.topics import SystemName
 from client.settings import ClientSettings
 from client.testing import InMemorySensorThings
+from tests.kafka_clients import connection
 
 MakeClient = Callable[..., DigitalTwinClient]
 Record = dict[str, object]
@@ -71,7 +73,7 @@ def test_what_was_consumed_but_not_followed_by_another_call_comes_again(
         producer.produce("doors", number)
     producer.flush(10)
     # A program that dies: its consumer leaves the group without the commit of disconnect().
-    broker = KafkaBroker(producer._broker.bootstrap_servers)  # type: ignore[attr-defined]
+    broker = KafkaBroker(producer._broker.bootstrap_servers, KafkaSecurity.from_environment())  # type: ignore[attr-defined]
     group = f"{system}.reader"
     dying = broker.consumer(group, group, [system.topics.internal], "earliest")
     deadline = time.monotonic() + 20
@@ -96,7 +98,7 @@ def test_records_of_other_systems_arrive_by_the_star_and_by_name_even_if_registe
     client = make_client("reader")
     foreign = "is.iceland.Weather.Stations.Seattle.Air Temperature"
     client.subscribe(datastreams=[foreign, "*"])
-    other = Producer({"bootstrap.servers": kafka_bootstrap})
+    other = Producer(connection(kafka_bootstrap))
     other.produce(system.topics.external, b'{"result":1}', foreign.encode())
     other.produce(system.topics.external, b'{"result":2,"Datastream":{"@iot.id":9}}', b"x.yy.zz.ww.T.D")
     other.produce(system.topics.internal, b'{"result":3}', b"x.yy.zz.ww.T.D")
@@ -113,7 +115,7 @@ def test_records_that_cannot_be_read_are_counted_logged_and_left_out(
 ) -> None:
     client = make_client("reader")
     client.subscribe(datastreams=["*"])
-    other = Producer({"bootstrap.servers": kafka_bootstrap})
+    other = Producer(connection(kafka_bootstrap))
     bad = [b"not json", b"", b'{"result":NaN}', b"[1]", b"\xff\xfe", b"[" * 100_000, None]
     for value in bad:
         other.produce(system.topics.external, value, b"k", partition=1)
@@ -174,7 +176,7 @@ def test_a_second_program_under_the_same_client_name_cuts_the_first_off_with_a_c
 ) -> None:
     first = make_client("car_1")
     first.subscribe(datastreams=["*"])
-    other = Producer({"bootstrap.servers": kafka_bootstrap})
+    other = Producer(connection(kafka_bootstrap))
     other.produce(system.topics.external, b'{"result":1}', b"k")
     other.flush(10)
     assert len(consume(first, 1)) == 1
@@ -224,7 +226,7 @@ def test_a_topic_deleted_while_producing_fails_the_handle_and_the_flush(
     client = make_client("car_1", settings=settings)
     client.register(instance_file)
     client.produce("doors", 1).result(10)
-    admin = AdminClient({"bootstrap.servers": kafka_bootstrap})
+    admin = AdminClient(connection(kafka_bootstrap))
     for deleted in admin.delete_topics([system.topics.internal]).values():
         deleted.result(10)
     time.sleep(1)
@@ -244,7 +246,7 @@ def test_a_full_queue_makes_the_caller_wait_and_then_says_so(
     client = make_client(
         "car_1",
         settings=ClientSettings(alive_s=0, producer=limits),
-        broker=KafkaBroker(kafka_bootstrap, producer_settings=limits),
+        broker=KafkaBroker(kafka_bootstrap, KafkaSecurity.from_environment(), producer_settings=limits),
     )
     client.register(instance_file)
     client.flush(10)

@@ -10,7 +10,8 @@ from fastapi import FastAPI
 
 from platform_ui import db
 from platform_ui.app import create_app
-from platform_ui.settings import Mode, PlatformSettings
+from platform_ui.setting_values import Mode
+from platform_ui.settings import PlatformSettings
 from tests.integration.platform_ui.doubles import Browser, MemoryMetadata, MemoryRunner, MemoryTopics
 
 MakeBrowser = Callable[[], Browser]
@@ -32,6 +33,7 @@ def settings(platform_database: str, tmp_path: Path) -> PlatformSettings:
         sensorthings_url="http://metadata.test:8084",
         runner_directory=tmp_path / "runner",
         mode=Mode.PRODUCTION,
+        attempts_per_address=100_000,  # all tests come from one address
     )
 
 

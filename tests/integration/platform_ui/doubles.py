@@ -11,6 +11,7 @@ from client.messaging.topics import SystemTopics
 from client.metadata.wire import JsonObject
 from client.testing import InMemorySensorThings
 from platform_ui.errors import BrokerError, ConflictError
+from streamhub.runner import AppCredentials
 from streamhub.specification import StreamAppSpecification
 
 
@@ -69,6 +70,7 @@ class MemoryRunner:
 
     def __init__(self) -> None:
         self.specifications: dict[str, StreamAppSpecification] = {}
+        self.credentials: dict[str, AppCredentials] = {}
         self.statuses: dict[str, MemoryStatus] = {}
         self.logs: dict[str, list[str]] = {}
         self.fails = False
@@ -77,8 +79,12 @@ class MemoryRunner:
         if self.fails:
             raise OSError("no space left")
 
-    def deploy(self, specification: StreamAppSpecification, /) -> None:
+    def deploy(
+        self, specification: StreamAppSpecification, /, credentials: AppCredentials | None = None
+    ) -> None:
         self._try()
+        if credentials is not None:
+            self.credentials[specification.app_id] = credentials
         self.specifications[specification.app_id] = specification
         self.statuses[specification.app_id] = MemoryStatus(specification.app_id)
 

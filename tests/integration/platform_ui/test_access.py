@@ -13,8 +13,8 @@ from fastapi import FastAPI
 from client.metadata.entities import Sensor
 from client.metadata.server import SensorThingsServer
 from platform_ui.settings import PlatformSettings
-from streamhub.specification import StreamAppSpecification
-from tests.integration.platform_ui.doubles import Browser, MemoryRunner
+from tests.integration.platform_ui.agreements import propose, revoke, sign
+from tests.integration.platform_ui.doubles import Browser
 from tests.sensorthings_service import running_service
 
 pytestmark = pytest.mark.postgres
@@ -117,10 +117,10 @@ async def test_people_see_the_systems_that_they_operate_and_no_longer_when_they_
 
     await site.state.keeper.bring()
     assert (count(email), count(colleague)) == (1, 0)
-    await browser.post(f"/systems/{system}/agents", "/companies/new", email=colleague)
+    await browser.post(f"/systems/{system}/members", "/companies/new", email=colleague)
     await site.state.keeper.bring()
     assert count(colleague) == 1
-    await browser.post(f"/systems/{system}/agents/{colleague}/remove", "/companies/new")
+    await browser.post(f"/systems/{system}/members/{colleague}/remove", "/companies/new")
     await site.state.keeper.bring()
     assert count(colleague) == 0
 
@@ -136,12 +136,8 @@ async def test_a_deleted_client_app_is_a_stranger(
     assert ask("GET", "v1.1/Things", token).status_code == 401
 
 
-async def test_a_running_stream_app_shares_what_it_passes_on(
-    new_browser: MakeBrowser,
-    word: Word,
-    site: FastAPI,
-    runner: MemoryRunner,
-    ask: Callable[..., httpx2.Response],
+async def test_a_contract_shares_its_datastreams_as_long_as_it_is_in_force(
+    new_browser: MakeBrowser, word: Word, site: FastAPI, ask: Callable[..., httpx2.Response]
 ) -> None:
     browser, other = new_browser(), new_browser()
     _, source = await with_client(browser, word)
@@ -159,23 +155,15 @@ async def test_a_running_stream_app_shares_what_it_passes_on(
     made = ask("POST", "v1.1/Datastreams", giver, stream)
     assert made.status_code == 201, made.text
     address = f"v1.1/Datastreams({made.json()['@iot.id']})"
-    statement = f"SELECT * FROM {source};"
-    await browser.add(f"/systems/{source}/apps/new", name="app_1", target_system=target, statement=statement)
+    contract = await propose(other, source, target, datastreams=f"{source}.Main.Temperature")
+    assert await sign(other, contract, "consumer") == 200
     await site.state.keeper.bring()
-    assert ask("GET", address, taker).status_code == 404, "it is not deployed yet"
-    runner.deploy(
-        StreamAppSpecification(
-            name="app_1",
-            source_system=source,
-            target_system=target,
-            statement=statement,
-            bootstrap_servers="kafka.test:9092",
-        )
-    )
+    assert ask("GET", address, taker).status_code == 404, "the provider has not signed"
+    assert await sign(browser, contract, "provider") == 200
     await site.state.keeper.bring()
     assert ask("GET", address, taker).json()["unitOfMeasurement"]["symbol"] == "°C"
     assert ask("PATCH", address, taker, {"description": "mine"}).status_code == 403
-    runner.stop(f"{source}.app_1")
+    assert await revoke(browser, contract, "provider") == 200
     await site.state.keeper.bring()
     assert ask("GET", address, taker).status_code == 404
 
@@ -196,11 +184,11 @@ async def test_a_service_that_was_emptied_is_brought_up_to_date(
 
 async def test_every_change_wakes_the_keeper(new_browser: MakeBrowser, word: Word, site: FastAPI) -> None:
     browser = new_browser()
-    site.state.keeper._changed.clear()
+    await site.state.keeper.bell.wait(0)
     await browser.get("/login")
-    assert not site.state.keeper._changed.is_set()
+    assert not site.state.keeper.bell.is_rung
     await with_client(browser, word)
-    assert site.state.keeper._changed.is_set()
+    assert site.state.keeper.bell.is_rung
 
 
 async def test_what_an_app_computes_is_registered_for_its_target(

@@ -6,7 +6,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
-from platform_ui.accounts.service import MAX_FAILURES_PER_ADDRESS
+from platform_ui.accounts import limits
 from tests.integration.platform_ui.doubles import Browser
 
 MakeBrowser = Callable[[], Browser]
@@ -72,7 +72,7 @@ async def test_too_many_wrong_passwords_are_refused_for_a_while_even_with_the_ri
 ) -> None:
     email = await new_browser().sign_up(word())
     browser = new_browser()
-    for _ in range(MAX_FAILURES_PER_ADDRESS):
+    for _ in range(limits.PASSWORD.here):
         answer = await browser.post("/login", email=email, password="wrong")
         assert answer.status_code == 422
         assert "wrong" in answer.text

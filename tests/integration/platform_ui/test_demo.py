@@ -7,8 +7,10 @@ import pytest
 
 from client.errors import ConfigurationError
 from platform_ui import db
-from platform_ui.demo import ANALYTICS, APPS, CAR1, COMPANIES, PEOPLE, load_demo
-from platform_ui.settings import Mode, PlatformSettings
+from platform_ui.demo import load_demo
+from platform_ui.demo_world import ANALYTICS, APPS, CAR1, CAR2, COMPANIES, CONTRACTS, PEOPLE
+from platform_ui.setting_values import Mode
+from platform_ui.settings import PlatformSettings
 from streamhub.query import compile_statement
 from tests.integration.platform_ui.doubles import MemoryMetadata, MemoryRunner, MemoryTopics
 
@@ -27,7 +29,7 @@ async def test_the_demo_is_loaded_twice_without_doing_anything_twice(
     db.migrate(url)
     demo = replace(settings, mode=Mode.DEMO, database_url=url)
     topics, runner, metadata = MemoryTopics(), MemoryRunner(), MemoryMetadata()
-    parts = len(PEOPLE) + len(COMPANIES) + 5 + 6 + len(APPS)
+    parts = len(PEOPLE) + len(COMPANIES) + 5 + 6 + len(CONTRACTS) + len(APPS)
     assert (
         await load_demo(demo, topics=topics, runner=runner, metadata=metadata)
         == f"demo: {parts} created, 0 kept"
@@ -36,6 +38,7 @@ async def test_the_demo_is_loaded_twice_without_doing_anything_twice(
     assert sorted(runner.statuses) == sorted(f"{app.source}.{app.name}" for app in APPS)
     nearby = runner.specifications[f"{CAR1}.carsnearby"]
     assert list(nearby.datastreams) == [f"{ANALYTICS}.carsnearby.distance"]
+    assert {terms.provider for terms in nearby.contracts} == {CAR1, CAR2}
     registered = len(metadata.requests)
     stopped = f"{APPS[0].source}.{APPS[0].name}"
     runner.stop(stopped)

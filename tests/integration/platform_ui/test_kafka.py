@@ -17,6 +17,7 @@ from platform_ui.broker import KafkaTopics
 from platform_ui.errors import BrokerError, ConflictError
 from platform_ui.systems.tail import HISTORY, ROWS, TailHub
 from platform_ui.systems.units import UnitDirectory
+from tests.kafka_clients import connection
 
 NewSystem = Callable[[], str]
 TIMEOUT_S = 30.0
@@ -30,14 +31,14 @@ def system(unique_system: NewSystem) -> str:
 @pytest.fixture
 def made(kafka_bootstrap: str, system: str) -> SystemTopics:
     topics = SystemName.parse(system).topics
-    KafkaTopics(kafka_bootstrap).create(topics)
+    KafkaTopics(kafka_bootstrap, KafkaSecurity.from_environment()).create(topics)
     return topics
 
 
 def test_topics_are_made_with_their_partitions_and_kept_by_age(
     kafka_bootstrap: str, made: SystemTopics
 ) -> None:
-    admin = AdminClient({"bootstrap.servers": kafka_bootstrap})
+    admin = AdminClient(connection(kafka_bootstrap))
     listing = admin.list_topics(timeout=10).topics
     assert [len(listing[name].partitions) for name in made.all()] == [3, 3, 1, 3]
     resource = ConfigResource(ResourceType.TOPIC, made.internal)
@@ -48,7 +49,7 @@ def test_topics_are_made_with_their_partitions_and_kept_by_age(
 def test_topics_of_an_earlier_system_are_refused_unless_adopted(
     kafka_bootstrap: str, made: SystemTopics
 ) -> None:
-    topics = KafkaTopics(kafka_bootstrap)
+    topics = KafkaTopics(kafka_bootstrap, KafkaSecurity.from_environment())
     with pytest.raises(ConflictError, match=made.internal):
         topics.create(made)
     topics.create(made, adopt=True)
@@ -58,7 +59,7 @@ def test_topics_of_an_earlier_system_are_refused_unless_adopted(
 def test_topics_are_gone_after_their_removal_and_can_be_made_again(
     kafka_bootstrap: str, made: SystemTopics
 ) -> None:
-    topics = KafkaTopics(kafka_bootstrap)
+    topics = KafkaTopics(kafka_bootstrap, KafkaSecurity.from_environment())
     topics.remove(made)
     assert topics.missing(made) == made.all()
     topics.remove(made)
@@ -67,7 +68,7 @@ def test_topics_are_gone_after_their_removal_and_can_be_made_again(
 
 
 def test_a_refused_creation_leaves_no_topic(kafka_bootstrap: str, system: str) -> None:
-    topics = KafkaTopics(kafka_bootstrap, replication_factor=9)
+    topics = KafkaTopics(kafka_bootstrap, KafkaSecurity.from_environment(), replication_factor=9)
     with pytest.raises(BrokerError, match="could not be created"):
         topics.create(SystemName.parse(system).topics)
     assert len(topics.missing(SystemName.parse(system).topics)) == 4
@@ -112,14 +113,14 @@ async def hub(kafka_bootstrap: str) -> AsyncIterator[TailHub]:
 
     client = httpx2.AsyncClient(transport=httpx2.MockTransport(answer))
     units = UnitDirectory("http://metadata", client=client)
-    hub = TailHub(kafka_bootstrap, KafkaSecurity(), units)
+    hub = TailHub(kafka_bootstrap, KafkaSecurity.from_environment(), units)
     yield hub
     hub.stop()
     await units.close()
 
 
 def produce(kafka_bootstrap: str, topic: str, key: str, count: int, *, first: int = 0) -> None:
-    producer = Producer({"bootstrap.servers": kafka_bootstrap})
+    producer = Producer(connection(kafka_bootstrap))
     for number in range(first, first + count):
         value = json.dumps({"phenomenonTime": "2026-01-02T03:04:05Z", "result": number})
         headers: list[tuple[str, str | bytes | None]] = [("dt-app", b"a.bb.cc.dd.app")]

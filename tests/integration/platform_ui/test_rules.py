@@ -1,11 +1,13 @@
 """The rules of companies, systems, client apps and stream apps, through pages and API, on a real database."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from fastapi import FastAPI
 
 from platform_ui.streams import service as streams
+from tests.integration.platform_ui.agreements import agree
 from tests.integration.platform_ui.doubles import Browser, MemoryRunner, MemoryTopics
 
 MakeBrowser = Callable[[], Browser]
@@ -108,6 +110,7 @@ async def test_what_is_in_use_is_not_deleted_and_the_message_says_what_to_do(
 async def test_a_target_of_somebody_elses_app_is_not_deleted(new_browser: MakeBrowser, word: Word) -> None:
     sue, stefan = new_browser(), new_browser()
     source, target = await with_system(sue, word), await with_system(stefan, word)
+    await agree(sue, stefan, source, target)
     answer = await sue.add(
         f"/systems/{source}/apps/new", name="share", target_system=target, statement="SELECT * FROM *;"
     )
@@ -121,6 +124,7 @@ async def test_an_agent_of_the_target_may_stop_an_app_and_start_what_they_stoppe
 ) -> None:
     sue, stefan = new_browser(), new_browser()
     source, target = await with_system(sue, word), await with_system(stefan, word)
+    await agree(sue, stefan, source, target)
     app, fields = f"/systems/{source}/apps/share", {"target_system": target, "statement": "SELECT * FROM *;"}
     await sue.add(f"/systems/{source}/apps/new", name="share", **fields)
     assert (await stefan.post(f"{app}/deploy", app)).status_code == 409  # the source deploys it first
@@ -140,6 +144,7 @@ async def test_an_agent_of_the_target_neither_changes_nor_deletes_an_app_nor_rea
 ) -> None:
     sue, stefan = new_browser(), new_browser()
     source, target = await with_system(sue, word), await with_system(stefan, word)
+    await agree(sue, stefan, source, target)
     app = f"/systems/{source}/apps/share"
     await sue.add(
         f"/systems/{source}/apps/new", name="share", target_system=target, statement="SELECT * FROM *;"
@@ -195,18 +200,16 @@ async def test_members_are_added_by_address_and_the_last_one_stays(
     sue, peter = new_browser(), new_browser()
     system = await with_system(sue, word)
     page = f"/systems/{system}"
-    answer = await sue.post(f"{page}/agents", page, email="nobody@example.com")
-    assert answer.status_code == 422
-    assert "Nobody has signed up as nobody@example.com" in answer.text
     email = await peter.sign_up(word())
-    await sue.post(f"{page}/agents", page, email=email.upper())
+    people = f"{page}/members"
+    await sue.add(people, email=email.upper())
     assert (await peter.get(page)).status_code == 200
-    assert (await sue.post(f"{page}/agents", page, email=email)).status_code == 409
+    assert (await sue.add(people, email=email)).status_code == 409
     assert (await sue.add(f"{page}/delete")).status_code == 409
-    await peter.post(f"{page}/agents/{email}/remove", page)
+    await peter.post(f"{people}/{email}/remove", people)
     assert (await peter.get(page)).status_code == 404
     own = (await sue.get("/api/v1/session")).json()["email"]
-    answer = await sue.post(f"{page}/agents/{own}/remove", page)
+    answer = await sue.post(f"{people}/{own}/remove", "/companies/new")
     assert answer.status_code == 409
     assert "last agent" in answer.text
 
@@ -218,7 +221,9 @@ async def test_a_company_admin_sees_systems_listed_but_opens_only_those_they_ope
     system = await with_system(sue, word)
     company = ".".join(system.split(".")[:2])
     email = await anna.sign_up(word())
-    await sue.post(f"/companies/{company}/admins", f"/companies/{company}", email=email)
+    await sue.post(
+        f"/companies/{company}/members", f"/companies/{company}/members", email=email, role="admin"
+    )
     assert "ask an agent to add you" in (await anna.get(f"/companies/{company}")).text
     assert (await anna.get(f"/systems/{system}")).status_code == 404
 
@@ -257,15 +262,13 @@ async def test_a_refused_statement_shows_a_caret_and_is_kept(new_browser: MakeBr
     assert f"this app reads {system}" in answer.text
 
 
-@pytest.mark.parametrize(
-    ("target", "message"), [("own", "another system"), ("at.nobody.Is.Here", "no system named")]
-)
+@pytest.mark.parametrize(("station", "message"), [("Car1", "another system"), ("Nowhere", "no system named")])
 async def test_a_target_must_exist_and_be_another_system(
-    new_browser: MakeBrowser, word: Word, target: str, message: str
+    new_browser: MakeBrowser, word: Word, station: str, message: str
 ) -> None:
     browser = new_browser()
     system = await with_system(browser, word)
-    target = system if target == "own" else target
+    target = f"{system.rpartition('.')[0]}.{station}"
     answer = await browser.add(
         f"/systems/{system}/apps/new", name="share", target_system=target, statement="SELECT * FROM *;"
     )
@@ -314,8 +317,10 @@ async def test_an_app_that_runs_learns_a_new_address_of_the_broker_and_a_stopped
         await browser.post(f"{page}/deploy", page)
     await browser.post(f"{page}/stop", page)
     async with site.state.sessions() as session:
-        assert await streams.reconcile(session, runner, "kafka.test:9092") == []
-        assert await streams.reconcile(session, runner, "kafka.test:19092") == [f"{system}.runs"]
+        ports = site.state.stream_ports
+        assert await streams.reconcile(session, ports) == []
+        moved = replace(ports, brokers="kafka.test:19092")
+        assert await streams.reconcile(session, moved) == [f"{system}.runs"]
     assert runner.specifications[f"{system}.runs"].bootstrap_servers == "kafka.test:19092"
     assert runner.statuses[f"{system}.rests"].desired == "stopped"
 

@@ -3,6 +3,7 @@
 import html
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from fastapi import FastAPI
@@ -126,8 +127,9 @@ async def test_power_is_saved_deployed_and_registered_once_with_its_unit(
     registered = metadata.search("Datastreams", f"startswith(name,'{target}.')", select=("id", "name"))
     assert [datastream["name"] for datastream in registered] == [name]
     async with site.state.sessions() as session:
-        assert f"{system}.app" not in await streams.reconcile(session, runner, "kafka.test:9092")
-        assert f"{system}.app" in await streams.reconcile(session, runner, "kafka.test:19092")
+        assert f"{system}.app" not in await streams.reconcile(session, site.state.stream_ports)
+        moved = replace(site.state.stream_ports, brokers="kafka.test:19092")
+        assert f"{system}.app" in await streams.reconcile(session, moved)
     assert runner.specifications[f"{system}.app"].datastreams == first
 
 
@@ -181,10 +183,28 @@ async def test_a_source_of_somebody_else_is_refused_as_if_it_were_not_there(
             target_system=target,
             statement=f"SELECT l.result - r.result AS gap\nFROM {system} AS l JOIN {other} AS r;",
         )
-        assert answer.status_code == 422
-        assert f"you are no agent of {other}: ask one of its agents to add you" in answer.text
-        reasons.append(answer.text.count("line 2, column"))
+        assert answer.status_code == 409
+        reasons.append(answer.text.count(f"No contract in force lets {target} have records of {other}."))
     assert reasons == [1, 1]
+
+
+async def test_a_source_of_ones_own_company_is_refused_to_who_is_no_agent_of_it(
+    new_browser: MakeBrowser, word: Word
+) -> None:
+    owner, colleague = new_browser(), new_browser()
+    system = await with_system(owner, word)
+    other, target = await second_system(owner, system), await second_system(owner, system, "Roads")
+    email = await colleague.sign_up(word())
+    await owner.add(f"/systems/{system}/members", email=email, role="agent")
+    answer = await colleague.add(
+        f"/systems/{system}/apps/new",
+        name="app",
+        target_system=target,
+        statement=f"SELECT l.result - r.result AS gap\nFROM {system} AS l JOIN {other} AS r;",
+    )
+    assert answer.status_code == 422
+    assert f"you are no agent of {other}: ask one of its agents to add you" in answer.text
+    assert "line 2, column" in answer.text
 
 
 async def test_the_system_of_the_app_must_be_one_of_the_sources(new_browser: MakeBrowser, word: Word) -> None:

@@ -17,7 +17,7 @@ def die():
 
 database, bootstrap, dies = sys.argv[1:]
 more = {"after_commit": die} if dies == "dies" else {}
-access = KafkaAccess(bootstrap, KafkaSecurity())
+access = KafkaAccess(bootstrap, KafkaSecurity.from_environment())
 Relay(RelaySettings(database=make_url(database), kafka=access, **more)).run()
 """
 

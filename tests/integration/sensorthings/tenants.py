@@ -15,9 +15,12 @@ ADMIN_TOKEN: Final = "admin-" + "a" * 40
 OM: Final = "http://www.opengis.net/def/observationType/OGC-OM/2.0"
 ALPHA, BETA, GAMMA = "aa.alpha.work.One", "bb.beta.work.Two", "cc.gamma.work.Three"
 SYSTEMS: Final = (ALPHA, BETA, GAMMA)
+DELTA: Final = "dd.delta.work.Four"
+SINCE: Final = "2026-01-02T00:00:00Z"
 COMMON: Final = "common"
 
-# Who asks, and whose entities each of them sees: `shared` stands for what a contract shares with gamma.
+# Who asks, and whose entities each of them sees: `shared` stands for what a contract shares with gamma,
+# `described` for what one shares with delta without its Observations, `since` with those from some time on.
 SIGHTS: Final[dict[str, tuple[str, ...]]] = {
     "alpha client": (ALPHA, COMMON),
     "alpha reader": (ALPHA, COMMON),
@@ -25,6 +28,7 @@ SIGHTS: Final[dict[str, tuple[str, ...]]] = {
     "admin as alpha": (ALPHA, COMMON),
     "beta user": (BETA, COMMON),
     "gamma consumer": (GAMMA, COMMON, "shared"),
+    "delta consumer": (COMMON, "described", "since"),
     "nobody's client": (COMMON,),
     "admin": (*SYSTEMS, COMMON),
 }
@@ -61,6 +65,7 @@ def body_of(system: str, name: str = "Main") -> dict[str, Json]:
     stream["Observations"] = [
         {
             "phenomenonTime": f"2026-01-0{day}T00:00:00Z",
+            "resultTime": f"2026-01-0{day}T00:00:05Z",
             "result": 20 + day,
             "parameters": {"owner": own},
             "FeatureOfInterest": {
@@ -199,13 +204,13 @@ class World:
     def populate(self) -> None:
         """Make the companies, those who ask, and the contract."""
         self.headers["admin"] = bearer(ADMIN_TOKEN)
-        for system in SYSTEMS:
+        for system in (*SYSTEMS, DELTA):
             self.principal(f"{system}.client", home=system, grants={system: True})
         self.principal("reader@alpha.example", grants={ALPHA: False})
         self.principal("user@beta.example", home=BETA, grants={BETA: True})
         self.principal("nobody")
         self._make_headers()
-        self.owned = {owner: {} for owner in (*SYSTEMS, COMMON, "shared")}
+        self.owned = {owner: {} for owner in (*SYSTEMS, COMMON)}
         for system, who in ((ALPHA, "alpha client"), (BETA, "beta user"), (GAMMA, "gamma consumer")):
             self._make(system, who, body_of(system))
             self._make(system, who, body_of(system, "Second"))
@@ -213,7 +218,18 @@ class World:
         answer = self.ask("admin", "POST", "ObservedProperties", common)
         assert answer.status_code == 201, answer.text
         self.owned[COMMON] = {"ObservedProperties": {answer.json()["@iot.id"]}}
-        self._share(min(self.owned[ALPHA]["Datastreams"]))
+        first, other = min(self.owned[ALPHA]["Datastreams"]), min(self.owned[BETA]["Datastreams"])
+        self.share("contract-1", first, GAMMA)
+        self.share("contract-described", first, DELTA, observations=False)
+        self.share("contract-since", other, DELTA, since=SINCE)
+        later = f"phenomenonTime ge {SINCE}"
+        self.owned["shared"] = self._led_to(
+            first, self.all_ids("admin", f"Datastreams({first})/Observations")
+        )
+        self.owned["described"] = self._led_to(first, [])
+        self.owned["since"] = self._led_to(
+            other, self.all_ids("admin", f"Datastreams({other})/Observations", later)
+        )
         for owner in SYSTEMS:
             for stream in self.owned[owner]["Datastreams"]:
                 self.streams[stream] = set(self.all_ids("admin", f"Datastreams({stream})/Observations"))
@@ -227,22 +243,26 @@ class World:
             assert fresh, f"{system} has no {one.set_name}"
             self.owned[system][one.set_name] = self.owned[system].get(one.set_name, set()) | fresh
 
-    def _share(self, stream: int) -> None:
-        share = {"system": GAMMA, "datastreams": [stream]}
-        answer = self.administer("PUT", "shares/contract-1", share)
+    def share(self, contract: str, stream: int, system: str, **limits: Json) -> None:
+        """Make a contract share one Datastream with a system."""
+        body = {"system": system, "datastreams": [stream], **limits}
+        answer = self.administer("PUT", f"shares/{contract}", body)
         assert answer.status_code == 200, answer.text
-        thing = self.read("admin", f"Datastreams({stream})/Thing")["@iot.id"]
+
+    def _led_to(self, stream: int, observations: list[int]) -> dict[str, set[int]]:
+        """What a Datastream leads to, together with some of its Observations and their features."""
         at = f"Datastreams({stream})"
-        self.owned["shared"] = {
+        thing = self.read("admin", f"{at}/Thing")["@iot.id"]
+        return {
             "Datastreams": {stream},
             "Things": {thing},
             "Locations": set(self.all_ids("admin", f"Things({thing})/Locations")),
             "Sensors": {self.read("admin", f"{at}/Sensor")["@iot.id"]},
             "ObservedProperties": {self.read("admin", f"{at}/ObservedProperty")["@iot.id"]},
-            "Observations": set(self.all_ids("admin", f"{at}/Observations")),
+            "Observations": set(observations),
             "FeaturesOfInterest": {
                 self.read("admin", f"Observations({one})/FeatureOfInterest")["@iot.id"]
-                for one in self.all_ids("admin", f"{at}/Observations")
+                for one in observations
             },
         }
 
@@ -258,6 +278,7 @@ class World:
             "admin as alpha": bearer(ADMIN_TOKEN) | {"DTWIN-Act-As": alpha},
             "beta user": bearer(self.token("user@beta.example")["token"]),
             "gamma consumer": bearer(self.token(f"{GAMMA}.client")["token"]),
+            "delta consumer": bearer(self.token(f"{DELTA}.client")["token"]),
             "nobody's client": bearer(self.token("nobody")["token"]),
             "stranger": {},
             "wrong token": bearer("dtwin_" + "x" * 43),

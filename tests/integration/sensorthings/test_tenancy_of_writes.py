@@ -23,7 +23,7 @@ from tests.integration.sensorthings.tenants import (
 pytestmark = pytest.mark.postgres
 
 MISSING = 987654321
-OUTSIDERS = ("beta user", "gamma consumer", "nobody's client", "alpha reader")
+OUTSIDERS = ("beta user", "gamma consumer", "delta consumer", "nobody's client", "alpha reader")
 each_type = pytest.mark.parametrize("entity", ENTITY_TYPES, ids=lambda one: one.set_name)
 each_outsider = pytest.mark.parametrize("who", OUTSIDERS)
 

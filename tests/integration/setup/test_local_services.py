@@ -18,7 +18,7 @@ def test_the_broker_keeps_its_topics_when_it_is_killed_and_started_again(tmp_pat
     broker.start()
     try:
         broker.wait_ready()
-        admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
+        admin = AdminClient(broker.client_settings())
         admin.create_topics([NewTopic("kept", 2, 1)])["kept"].result(10)
         first = broker.process
         broker.kill()
@@ -26,7 +26,7 @@ def test_the_broker_keeps_its_topics_when_it_is_killed_and_started_again(tmp_pat
         assert not first.is_running()
         broker.start()
         broker.wait_ready()
-        topics = AdminClient({"bootstrap.servers": broker.bootstrap_servers}).list_topics(timeout=10).topics
+        topics = AdminClient(broker.client_settings()).list_topics(timeout=10).topics
         assert len(topics["kept"].partitions) == 2
     finally:
         broker.stop()

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from streamhub.runner import RunnerDirectory
+from streamhub.runner import AppCredentials, RunnerDirectory
+from streamhub.specification import StreamAppSpecification
 from tests.integration.streamhub.flows import AppProcess, Flow, eventually
+from tests.integration.streamhub.principals import Principal, operator_credentials
 
 
 @pytest.fixture
@@ -34,11 +36,35 @@ def start_app(tmp_path: Path) -> Iterator[Callable[..., AppProcess]]:
         app.end(signal.SIGKILL)
 
 
+@pytest.fixture
+def new_principal(kafka_bootstrap: str) -> Iterator[Callable[[str], Principal]]:
+    """Makes a principal for an app, which may do nothing yet."""
+    made: list[Principal] = []
+
+    def create(app_id: str) -> Principal:
+        made.append(Principal(kafka_bootstrap, app_id))
+        return made[-1]
+
+    yield create
+    for principal in made:
+        principal.withdraw_all()
+
+
+class OperatorsDirectory(RunnerDirectory):
+    """Deploys apps as the operator, who may do everything, unless they get credentials of their own."""
+
+    def deploy(self, specification: StreamAppSpecification, credentials: AppCredentials | None = None) -> str:
+        return super().deploy(specification, credentials or operator_credentials())
+
+    def deploy_without_credentials(self, specification: StreamAppSpecification) -> str:
+        return super().deploy(specification)
+
+
 class Daemon:
     """The real runner, `python -m streamhub runner`."""
 
     def __init__(self, path: Path) -> None:
-        self.directory = RunnerDirectory(path)
+        self.directory = OperatorsDirectory(path)
         self.log = path / "runner.log"
         self.process: subprocess.Popen[bytes]
 

@@ -23,6 +23,7 @@ from client.messaging.records import ReceivedRecord, new_record_id
 from client.messaging.topics import SystemName
 from streamhub.engine.batch import Headers
 from streamhub.specification import StreamAppSpecification
+from tests.kafka_clients import connection
 
 STATEMENT = "SELECT * FROM * WHERE result < 4;"
 THINGS = ("Seattle", "SanFrancisco", "Reykjavik")
@@ -54,11 +55,11 @@ class Flow:
         self.bootstrap = bootstrap
         self.source = SystemName.parse(source)
         self.target = SystemName.parse(target)
-        self._admin = AdminClient({"bootstrap.servers": bootstrap})
+        self._admin = AdminClient(connection(bootstrap))
         self.create(self.source.topics.internal, partitions)
         self.create(self.target.topics.external, partitions)
         self._producer = Producer(
-            {"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 5, "log_level": 0}
+            {**connection(bootstrap), "enable.idempotence": True, "linger.ms": 5, "log_level": 0}
         )
 
     def create(self, topic: str, partitions: int = 1, config: dict[str, str] | None = None) -> None:
@@ -117,7 +118,7 @@ class Flow:
         """Read all committed records of a topic, partition by partition."""
         consumer = Consumer(
             {
-                "bootstrap.servers": self.bootstrap,
+                **connection(self.bootstrap),
                 "group.id": f"verifier-{uuid.uuid4().hex}",
                 "isolation.level": "read_committed",
                 "enable.auto.commit": False,

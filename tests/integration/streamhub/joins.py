@@ -10,6 +10,7 @@ from confluent_kafka import Producer
 
 from client.messaging.records import partition_for
 from tests.integration.streamhub.flows import Flow
+from tests.kafka_clients import connection
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 LEFT, RIGHT = "Speed", "Torque"
@@ -61,7 +62,7 @@ class JoinFlow:
         if right_system is not None:
             flow.create(f"{right_system}.int", partitions)
         self._producer = Producer(
-            {"bootstrap.servers": flow.bootstrap, "enable.idempotence": True, "linger.ms": 5, "log_level": 0}
+            {**connection(flow.bootstrap), "enable.idempotence": True, "linger.ms": 5, "log_level": 0}
         )
 
     def statement(

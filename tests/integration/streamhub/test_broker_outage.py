@@ -17,9 +17,11 @@ RECORDS = 20_000
 
 
 @pytest.fixture
-def own_broker(tmp_path: Path) -> Iterator[LocalKafka]:
+def own_broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalKafka]:
     broker = LocalKafka(tmp_path / "kafka")
     broker.start()
+    for name, value in broker.environment().items():
+        monkeypatch.setenv(name, value)
     broker.wait_ready(60)
     yield broker
     broker.kill()

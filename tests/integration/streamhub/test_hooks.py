@@ -14,6 +14,7 @@ from confluent_kafka import Producer
 
 from streamhub.join.series import SeriesJoin
 from tests.integration.streamhub.flows import Flow, eventually, headers_of
+from tests.kafka_clients import connection
 
 HOOKS = """
 STREAM_NAME = "pairs"
@@ -100,7 +101,7 @@ def hooked(new_flow: Callable[..., Flow], tmp_path: Path) -> Iterator[Hooked]:
 
 
 def send(flow: Flow, quantity: str, numbers: range, *, step_ms: int, offset_ms: int = 0) -> None:
-    producer = Producer({"bootstrap.servers": flow.bootstrap, "linger.ms": 5})
+    producer = Producer({**connection(flow.bootstrap), "linger.ms": 5})
     for number in numbers:
         value = {"phenomenonTime": 1_700_000_000_000 + offset_ms + number * step_ms, "number": number}
         producer.produce(

@@ -21,6 +21,7 @@ from client.metadata.entities import (
 )
 from client.metadata.server import SensorThingsServer
 from tests.integration.streamhub.flows import Flow, eventually
+from tests.kafka_clients import connection
 
 PARTITIONS = 3
 POWER = (
@@ -83,7 +84,7 @@ def start(sensorthings_url: str, tmp_path: Path) -> Iterator[Start]:
 
 def send(flow: Flow) -> None:
     """Produce as devices do: the Thing chooses the partition."""
-    producer = Producer({"bootstrap.servers": flow.bootstrap})
+    producer = Producer(connection(flow.bootstrap))
     for quantity, time, result in (
         ("Speed", "2026-01-02T03:00:00Z", 1200),
         ("Torque", "2026-01-02T03:00:00.400Z", 2.5),

@@ -13,8 +13,7 @@ from client.errors import BrokerUnavailableError, TopicNotFoundError
 from client.messaging.security import KafkaSecurity
 from streamhub.preview import count_partitions, read_last
 from tests.integration.streamhub.flows import Flow
-
-SECURITY = KafkaSecurity()
+from tests.kafka_clients import connection
 
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -25,7 +24,7 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def send(flow: Flow, key: str, value: object, timestamp: int) -> None:
     """Produce a record at a time of arrival [ms since 1970]."""
-    producer = Producer({"bootstrap.servers": flow.bootstrap})
+    producer = Producer(connection(flow.bootstrap))
     written = value if isinstance(value, bytes) else json.dumps(value).encode()
     producer.produce(flow.source.topics.internal, written, key.encode(), timestamp=timestamp)
     assert producer.flush(30) == 0
@@ -42,10 +41,12 @@ def test_the_last_records_come_in_the_order_of_arrival_over_all_partitions(
     for number in range(30):
         send(flow, f"{flow.source}.Thing{number % 7}.T", {"result": number}, 1_700_000_000_000 + number)
     topic = flow.source.topics.internal
-    found = read_last(flow.bootstrap, SECURITY, [topic], 10, wait_s=20)
+    found = read_last(flow.bootstrap, KafkaSecurity.from_environment(), [topic], 10, wait_s=20)
     assert results(found.lines) == list(range(20, 30))
     assert (found.found[topic], found.is_complete) == (10, True)
-    assert results(read_last(flow.bootstrap, SECURITY, [topic], 1000, wait_s=20).lines) == list(range(30))
+    assert results(
+        read_last(flow.bootstrap, KafkaSecurity.from_environment(), [topic], 1000, wait_s=20).lines
+    ) == list(range(30))
 
 
 def test_several_topics_are_put_into_one_order(new_flow: Callable[..., Flow]) -> None:
@@ -54,7 +55,7 @@ def test_several_topics_are_put_into_one_order(new_flow: Callable[..., Flow]) ->
         flow = one if number % 2 else other
         send(flow, f"{flow.source}.T.D", {"result": number}, 1_700_000_000_000 + number)
     topics = [one.source.topics.internal, other.source.topics.internal]
-    found = read_last(one.bootstrap, SECURITY, topics, 3, wait_s=20)
+    found = read_last(one.bootstrap, KafkaSecurity.from_environment(), topics, 3, wait_s=20)
     assert results(found.lines) == [4, 5, 6, 7, 8, 9]
 
 
@@ -63,7 +64,7 @@ def test_records_of_a_transaction_that_is_open_or_was_given_up_are_not_seen(
 ) -> None:
     flow = new_flow()
     topic = flow.source.topics.internal
-    producer = Producer({"bootstrap.servers": flow.bootstrap, "transactional.id": unique_system()})
+    producer = Producer({**connection(flow.bootstrap), "transactional.id": unique_system()})
     producer.init_transactions(20)
     for number, is_kept in enumerate((True, False, True)):
         producer.begin_transaction()
@@ -72,7 +73,7 @@ def test_records_of_a_transaction_that_is_open_or_was_given_up_are_not_seen(
     producer.begin_transaction()
     producer.produce(topic, b'{"result": 3}', f"{flow.source}.T.D".encode())
     producer.flush(20)
-    found = read_last(flow.bootstrap, SECURITY, [topic], 100, wait_s=20)
+    found = read_last(flow.bootstrap, KafkaSecurity.from_environment(), [topic], 100, wait_s=20)
     assert results(found.lines) == [0, 2]
     assert found.is_complete
     producer.abort_transaction()
@@ -83,7 +84,7 @@ def test_what_is_not_utf8_is_left_out_and_counted(new_flow: Callable[..., Flow])
     topic = flow.source.topics.internal
     send(flow, f"{flow.source}.T.D", b"\xff", 1_700_000_000_000)
     send(flow, f"{flow.source}.T.D", {"result": 1}, 1_700_000_000_001)
-    found = read_last(flow.bootstrap, SECURITY, [topic], 10, wait_s=20)
+    found = read_last(flow.bootstrap, KafkaSecurity.from_environment(), [topic], 10, wait_s=20)
     assert results(found.lines) == [1]
     assert (found.found[topic], found.unreadable[topic]) == (2, 1)
 
@@ -91,14 +92,16 @@ def test_what_is_not_utf8_is_left_out_and_counted(new_flow: Callable[..., Flow])
 def test_partitions_are_counted_and_missing_topics_are_named(new_flow: Callable[..., Flow]) -> None:
     flow = new_flow(partitions=2)
     topic = flow.source.topics.internal
-    assert count_partitions(flow.bootstrap, SECURITY, [topic], wait_s=20) == {topic: 2}
+    assert count_partitions(flow.bootstrap, KafkaSecurity.from_environment(), [topic], wait_s=20) == {
+        topic: 2
+    }
     with pytest.raises(TopicNotFoundError, match=r"aa\.bb\.cc\.dd\.int"):
-        read_last(flow.bootstrap, SECURITY, ["aa.bb.cc.dd.int"], 1, wait_s=20)
+        read_last(flow.bootstrap, KafkaSecurity.from_environment(), ["aa.bb.cc.dd.int"], 1, wait_s=20)
 
 
 def test_a_broker_that_does_not_answer_is_given_up_in_time() -> None:
     with pytest.raises(BrokerUnavailableError, match="within 1 s"):
-        read_last("127.0.0.1:1", SECURITY, ["aa.bb.cc.dd.int"], 1, wait_s=1)
+        read_last("127.0.0.1:1", KafkaSecurity.from_environment(), ["aa.bb.cc.dd.int"], 1, wait_s=1)
 
 
 def test_the_command_prints_what_an_app_would_send_and_leaves_no_trace(
@@ -106,7 +109,7 @@ def test_the_command_prints_what_an_app_would_send_and_leaves_no_trace(
 ) -> None:
     flow = new_flow()
     flow.produce(range(20))
-    before = set(AdminClient({"bootstrap.servers": flow.bootstrap}).list_topics(timeout=10).topics)
+    before = set(AdminClient(connection(flow.bootstrap)).list_topics(timeout=10).topics)
     done = command(
         *("app", "preview", "--last", "16", "--filter-logic", "SELECT * FROM * WHERE result < 4;"),
         *("--source-system", str(flow.source), "--bootstrap-server", flow.bootstrap),
@@ -116,7 +119,7 @@ def test_the_command_prints_what_an_app_would_send_and_leaves_no_trace(
     *_, counters, topic = done.stderr.splitlines()
     assert json.loads(counters)["read"] == 16
     assert topic == f"{flow.source}.int: 16 records"
-    admin = AdminClient({"bootstrap.servers": flow.bootstrap})
+    admin = AdminClient(connection(flow.bootstrap))
     assert set(admin.list_topics(timeout=10).topics) == before
     groups = admin.list_consumer_groups().result(timeout=20).valid
     assert not [group.group_id for group in groups if "preview" in group.group_id]

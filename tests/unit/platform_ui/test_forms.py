@@ -20,8 +20,8 @@ SIGN_UP = {
     "first_name": "Ann",
     "last_name": "Lee",
     "email": "Ann.Lee@Example.COM ",
-    "password": "long enough",
-    "confirm": "long enough",
+    "password": "really long enough",
+    "confirm": "really long enough",
 }
 
 
@@ -48,14 +48,14 @@ def test_blanks_around_a_password_belong_to_it() -> None:
 
 
 def test_two_different_passwords_are_refused() -> None:
-    assert refused(SignUpForm, {**SIGN_UP, "confirm": "long enough "}) == {
+    assert refused(SignUpForm, {**SIGN_UP, "confirm": "really long enough "}) == {
         "form": "The two passwords differ."
     }
 
 
 def test_a_short_password_is_refused_with_the_minimum() -> None:
     fields = refused(SignUpForm, {**SIGN_UP, "password": "short", "confirm": "short"})
-    assert fields == {"password": "At least 8 characters."}
+    assert fields == {"password": "At least 12 characters."}
 
 
 @pytest.mark.parametrize(

@@ -181,7 +181,7 @@ def test_explain_names_topics_and_rights_of_an_app(runner: CliRunner) -> None:
             *("--source-system", "aa.bb.cc.dd", "--target-system", "ee.ff.gg.hh"),
         ],
     )
-    assert "  write topic ee.ff.gg.hh.ext" in done.stdout
+    assert "  write, describe settings of topic ee.ff.gg.hh.ext" in done.stdout
     assert "  ee.ff.gg.hh.power.power  unit W" in done.stdout
 
 

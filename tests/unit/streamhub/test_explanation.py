@@ -1,3 +1,6 @@
+from dataclasses import replace
+
+from streamhub.contracts import ContractTerms
 from streamhub.explanation import explain
 from streamhub.query import compile_statement
 from streamhub.specification import StreamAppSpecification
@@ -93,14 +96,42 @@ def test_the_rights_that_an_app_needs_are_named() -> None:
     assert lines(JOIN, "needs", app=app()) == [
         f"read topic {MILL}.int",
         "read topic at.srfg.Mill.M2.int",
-        f"write topic {MILL}.int.dlq",
-        "write topic at.srfg.Mill.M2.int.dlq",
-        "write topic at.srfg.Mill.Office.ext",
-        f"read and write topic {app().state_topic}",
+        f"write, describe settings of topic {MILL}.int.dlq",
+        "write, describe settings of topic at.srfg.Mill.M2.int.dlq",
+        "write, describe settings of topic at.srfg.Mill.Office.ext",
+        f"read, write, create, describe settings of topic {app().state_topic}",
         f"read group {MILL}.power",
-        f"write transactional ids {MILL}.power-0, -1, ... (one for each copy)",
+        f"write, describe transactional ids that begin with {MILL}.power. (one for each copy)",
     ]
     assert not any("state" in line for line in lines("SELECT * FROM *", "needs", app=app("SELECT * FROM *")))
+
+
+def test_what_a_contract_lets_pass_is_put_into_words() -> None:
+    bound = replace(
+        app(),
+        contracts=(
+            ContractTerms(
+                id="c-1",
+                provider=MILL,
+                datastreams=(f"{MILL}.Spindle.Speed",),
+                predicate="result<4 or(quality='good')",
+                fields=("quality",),
+                starts_at="2026-01-02T00:00:00Z",
+                ends_at="2027-01-02T00:00:00Z",
+            ),
+            ContractTerms(id="c-2", provider="at.srfg.Mill.M2"),
+        ),
+    )
+    assert lines(JOIN, "contracts", app=bound) == [
+        f"contract c-1, of {MILL}:",
+        f"  Datastreams: {MILL}.Spindle.Speed",
+        "  only where result < 4 OR quality = 'good'",
+        "  values leave with phenomenonTime, resultTime, result, Datastream, quality and nothing else",
+        "  nothing that Kafka got before 2026-01-02T00:00:00Z",
+        "  nothing from 2027-01-02T00:00:00Z on: the app ends then",
+        "contract c-2, of at.srfg.Mill.M2:",
+        "  Datastreams: all",
+    ]
 
 
 def test_who_owns_partitions_is_said() -> None:

@@ -21,6 +21,7 @@ from sensorthings.migrations import upgrade
 from setup.local.postgres import libpq_url
 from setup.local.processes import ProcessIdentity, log_tail, start_process
 from streamhub.engine.progress import AppProgress, read_progress
+from tests.kafka_clients import connection
 
 TIME = "2026-01-02T03:04:05.000000Z"
 
@@ -43,7 +44,7 @@ class Site:
         self.datastreams = plant(self.url, system, things=3, placed=placed)
         create_topic(bootstrap, self.topic, 3)
         create_topic(bootstrap, self.received, 1)
-        self._producer = Producer({"bootstrap.servers": bootstrap, "log_level": 0})
+        self._producer = Producer({**connection(bootstrap), "log_level": 0})
 
     @property
     def name(self) -> str:

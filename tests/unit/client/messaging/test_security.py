@@ -53,11 +53,48 @@ def test_scram_is_read_from_the_environment() -> None:
     assert settings["sasl.password"] == "hush"
 
 
+def test_tokens_are_read_from_the_environment(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("hush\n", encoding="utf-8")
+    security = KafkaSecurity.from_environment(
+        {
+            "DTWIN_KAFKA__SECURITY_PROTOCOL": "SASL_SSL",
+            "DTWIN_KAFKA__SASL_MECHANISM": "OAUTHBEARER",
+            "DTWIN_KAFKA__OAUTH_CLIENT_ID": "car_1",
+            "DTWIN_KAFKA__OAUTH_CLIENT_SECRET_FILE": str(secret),
+            "DTWIN_KAFKA__OAUTH_TOKEN_URL": "https://id.example.org/token",
+            "DTWIN_KAFKA__OAUTH_SCOPE": "kafka",
+            "DTWIN_KAFKA__OAUTH_CA_FILE": pem(tmp_path, "ca.pem"),
+        }
+    )
+    assert security.to_librdkafka() == {
+        "security.protocol": "SASL_SSL",
+        "ssl.endpoint.identification.algorithm": "https",
+        "sasl.mechanism": "OAUTHBEARER",
+        "sasl.oauthbearer.method": "oidc",
+        "sasl.oauthbearer.client.id": "car_1",
+        "sasl.oauthbearer.client.secret": "hush",
+        "sasl.oauthbearer.token.endpoint.url": "https://id.example.org/token",
+        "sasl.oauthbearer.scope": "kafka",
+        "https.ca.location": str(tmp_path / "ca.pem"),
+    }
+    assert "hush" not in repr(security)
+
+
 def test_secrets_do_not_show() -> None:
     security = KafkaSecurity(
         protocol="SASL_PLAINTEXT", sasl_mechanism="PLAIN", sasl_username="car_1", sasl_password="hush"
     )
     assert "hush" not in repr(security)
+
+
+TOKENS = {
+    "SECURITY_PROTOCOL": "SASL_SSL",
+    "SASL_MECHANISM": "OAUTHBEARER",
+    "OAUTH_CLIENT_ID": "x",
+    "OAUTH_CLIENT_SECRET": "x",
+    "OAUTH_TOKEN_URL": "https://id.example.org/token",
+}
 
 
 @pytest.mark.parametrize(
@@ -75,6 +112,11 @@ def test_secrets_do_not_show() -> None:
             "SASL_PASSWORD",
         ),
         ({"SASL_PASSWORD_FILE": "/nowhere/secret"}, "SASL_PASSWORD_FILE"),
+        (TOKENS | {"OAUTH_CLIENT_ID": ""}, "OAUTH_CLIENT_ID"),
+        (TOKENS | {"OAUTH_CLIENT_SECRET": ""}, "OAUTH_CLIENT_SECRET"),
+        (TOKENS | {"OAUTH_TOKEN_URL": ""}, "OAUTH_TOKEN_URL"),
+        (TOKENS | {"OAUTH_TOKEN_URL": "id.example.org/token"}, "OAUTH_TOKEN_URL"),
+        (TOKENS | {"OAUTH_CA_FILE": "/nowhere/ca.pem"}, "OAUTH_CA_FILE"),
     ],
 )
 def test_an_incomplete_setting_is_named(environment: dict[str, str], setting: str) -> None:

@@ -1,7 +1,5 @@
 """Which principals and shares the platform wants, and how the difference is brought to the service."""
 
-from collections.abc import Sequence
-
 import pytest
 
 from client.metadata.server import SensorThingsServer
@@ -48,9 +46,9 @@ class MemoryAccess:
     def shares(self) -> dict[str, Share]:
         return dict(self.shared)
 
-    def put_share(self, contract: str, system: str, datastreams: Sequence[int]) -> None:
+    def put_share(self, contract: str, share: Share) -> None:
         self.calls.append(f"share {contract}")
-        self.shared[contract] = Share(system, tuple(datastreams))
+        self.shared[contract] = share
 
     def delete_share(self, contract: str) -> None:
         self.calls.append(f"unshare {contract}")

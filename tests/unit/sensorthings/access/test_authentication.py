@@ -17,7 +17,7 @@ from tests.certificates import DAY, Signed, TestAuthority
 from tests.integration.sensorthings.tenants import client_cert
 
 TOKEN, ADMIN = "dtwin_" + "t" * 43, "a" * 40
-ROW = ("car", False, 1, [1, 2], [1], [7])
+ROW = ("car", False, 1, [1, 2], [1], [7], [7], None, None, None)
 PROXY = {"client": ("127.0.0.1", 40000)}
 
 
@@ -55,7 +55,7 @@ def bearer(token: str, **more: str) -> dict[str, str]:
 
 async def test_a_token_tells_the_principal_with_its_rights() -> None:
     found = await gate(Registry()).authenticate(bearer(TOKEN), {})
-    assert found == Principal("car", home=1, reads=(1, 2), writes=(1,), shared=(7,))
+    assert found == Principal("car", home=1, reads=(1, 2), writes=(1,), shared=(7,), observed=(7,))
     assert found.sight is Sight.SHARED
     assert found.write_sight is Sight.WRITE
     assert found.parameters() == {"sight_systems": [1, 2], "sight_writes": [1], "sight_shared": [7]}
@@ -115,7 +115,7 @@ async def test_after_a_change_nobody_is_remembered() -> None:
 
 async def test_an_admin_acts_for_somebody_else_with_that_ones_rights() -> None:
     acting = await gate(Registry()).authenticate(bearer(ADMIN, **{"dtwin-act-as": "c%61r"}), {})
-    assert acting == Principal("car", home=1, reads=(1, 2), writes=(1,), shared=(7,))
+    assert acting == Principal("car", home=1, reads=(1, 2), writes=(1,), shared=(7,), observed=(7,))
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,12 @@ from typing import cast
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from streamhub.engine.batch import BatchForwarder, Decision, Headers, Record, Statement
+from streamhub.contracts import ContractTerms
+from streamhub.engine.batch import BatchForwarder, Decision, Headers, Statement
 from streamhub.engine.counters import RecordCounts
+from streamhub.engine.records import TimedRecord
 from streamhub.engine.topics import TopicFacts
-from streamhub.query import compile_filter
+from streamhub.query import CompiledStatement, Restriction, compile_filter, compile_statement
 from streamhub.specification import StreamAppSpecification
 
 SOURCE = "aa.bb.cc.dd"
@@ -46,6 +48,9 @@ class FakeRecord:
 
     def offset(self) -> int:
         return self.number
+
+    def timestamp(self) -> tuple[int, int]:
+        return 1, 1_000 + self.number
 
 
 @dataclass
@@ -122,7 +127,7 @@ def forward(
     forwarder = make_forwarder(
         producer, statement=statement, contract=contract, compiled=compiled, topics=topics
     )
-    forwarder.forward(cast("Sequence[Record]", records), counts)
+    forwarder.forward(cast("Sequence[TimedRecord]", records), counts)
     return counts
 
 
@@ -171,7 +176,7 @@ def test_deciding_sends_nothing_and_sending_counts_what_was_decided() -> None:
     forwarder = make_forwarder(producer)
     values = [b'{"result":1}', b"junk", b"{}", b'{"result":"x"}', b'{"result":9}', b'{"result":2}']
     records = [FakeRecord(n, value) for n, value in enumerate(values)]
-    decided = forwarder.decide(cast("Sequence[Record]", records))
+    decided = forwarder.decide(cast("Sequence[TimedRecord]", records))
     assert producer.sent == []
     counts = RecordCounts()
     forwarder.send(decided, counts)
@@ -187,7 +192,7 @@ def test_batches_that_were_decided_ahead_are_sent_in_their_order() -> None:
     producer = FakeProducer()
     forwarder = make_forwarder(producer)
     batches = [[FakeRecord(n, b'{"result":1}'), FakeRecord(n + 1, b'{"result":1}')] for n in (0, 2, 4)]
-    ahead = [forwarder.decide(cast("Sequence[Record]", batch)) for batch in batches]
+    ahead = [forwarder.decide(cast("Sequence[TimedRecord]", batch)) for batch in batches]
     counts = RecordCounts()
     for decided in ahead:
         forwarder.send(decided, counts)
@@ -266,7 +271,7 @@ def test_other_errors_of_the_producer_are_not_swallowed() -> None:
 
 def test_a_record_that_breaks_the_evaluator_is_found_and_set_aside_alone() -> None:
     class Fragile:
-        projects = False
+        rewrites = False
         needs_key = False
 
         def filter_batch(self, keys: Sequence[bytes | None], values: Sequence[bytes | None]) -> Decision:
@@ -275,7 +280,7 @@ def test_a_record_that_breaks_the_evaluator_is_found_and_set_aside_alone() -> No
             known = compile_filter("SELECT * FROM * WHERE result < 4;")
             return known.filter_batch(keys, values)
 
-        def project(self, key: bytes | None, value: bytes | None) -> bytes:
+        def rewrite(self, key: bytes | None, value: bytes | None) -> bytes:
             raise NotImplementedError
 
     producer = FakeProducer()
@@ -326,3 +331,67 @@ def test_a_record_with_bad_value_and_bad_headers_is_set_aside_for_its_value() ->
     producer = FakeProducer()
     forward([FakeRecord(1, b"junk", is_odd=True)], producer)
     assert producer.sent[0].headers["dt-error"] == "record.not_json"
+
+
+def bound(terms: ContractTerms) -> tuple[BatchForwarder, FakeProducer]:
+    producer = FakeProducer()
+    app = StreamAppSpecification(
+        name="app",
+        source_system=SOURCE,
+        target_system="ee.ff.gg.hh",
+        statement="SELECT * FROM * WHERE result < 4;",
+        bootstrap_servers="127.0.0.1:9092",
+        contracts=(terms,),
+    )
+    compiled = app.compile()
+    assert isinstance(compiled, CompiledStatement)
+    return BatchForwarder(app, compiled, cast("Producer", producer), TOPICS), producer
+
+
+def test_what_a_contract_keeps_back_does_not_leave_and_dead_letters_stay_with_their_source() -> None:
+    forwarder, producer = bound(
+        ContractTerms(id="c-1", provider=SOURCE, predicate="result > 1", fields=("quality",))
+    )
+    values = [b'{"result":1}', b'{"result":2,"secret":7}', b'{"quality":1, "result":3}', b"no JSON"]
+    counts = RecordCounts()
+    records = [FakeRecord(number, value) for number, value in enumerate(values)]
+    forwarder.forward(cast("Sequence[TimedRecord]", records), counts)
+    assert [(sent.topic, sent.value) for sent in producer.sent] == [
+        ("ee.ff.gg.hh.ext", b'{"result":2}'),
+        ("ee.ff.gg.hh.ext", b'{"quality":1, "result":3}'),
+        (f"{SOURCE}.int.dlq", b"no JSON"),
+    ]
+    assert {sent.headers["dt-contract"] for sent in producer.sent} == {b"c-1"}
+    assert (counts.consumed, counts.forwarded, counts.dead_lettered) == (4, 2, 1)
+
+
+def test_a_value_that_cannot_be_trimmed_is_set_aside_although_the_key_decides() -> None:
+    compiled = compile_statement("SELECT * FROM *", {"*": Restriction("contract c-1", members=frozenset())})
+    producer = FakeProducer()
+    counts = forward(
+        [FakeRecord(0, b'{"secret":'), FakeRecord(1, None)], producer, compiled=cast("Statement", compiled)
+    )
+    assert [(sent.topic.rpartition(".")[2], sent.value) for sent in producer.sent] == [
+        ("ext", None),
+        ("dlq", b'{"secret":'),
+    ]
+    assert (counts.forwarded, counts.dead_lettered) == (1, 1)
+
+
+def test_records_that_kafka_got_outside_of_the_contract_s_time_do_not_leave() -> None:
+    forwarder, producer = bound(
+        ContractTerms(
+            id="c-1",
+            provider=SOURCE,
+            starts_at="1970-01-01T00:00:01.001Z",
+            ends_at="1970-01-01T00:00:01.003Z",
+        )
+    )
+    counts = RecordCounts()
+    records = [FakeRecord(number, b'{"result":1}') for number in range(5)]
+    forwarder.forward(cast("Sequence[TimedRecord]", records), counts)
+    assert [sent.headers["dt-origin"] for sent in producer.sent] == [
+        f"{SOURCE}.int/3/1",
+        f"{SOURCE}.int/3/2",
+    ]
+    assert counts.consumed == 5

@@ -10,6 +10,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from client.messaging.records import partition_for
 from client.messaging.security import KafkaSecurity
+from streamhub.contracts import ContractTerms
 from streamhub.engine.counters import RecordCounts
 from streamhub.engine.derivation import memory_of
 from streamhub.engine.deriving import DerivingWork
@@ -17,7 +18,7 @@ from streamhub.engine.settings import LaneSettings
 from streamhub.engine.topics import Memory, TopicFacts
 from streamhub.engine.work import Batch, Place
 from streamhub.errors import StreamAppError
-from streamhub.query import Derivation, compile_statement
+from streamhub.query import Derivation
 from streamhub.specification import StreamAppSpecification
 
 SYSTEM, TARGET = "aa.bb.cc.dd", "ee.ff.gg.hh"
@@ -52,6 +53,9 @@ class Fake:
 
     def headers(self) -> None:
         return None
+
+    def timestamp(self) -> tuple[int, int]:
+        return 1, self.number
 
 
 @dataclass
@@ -101,7 +105,7 @@ def work(
         "bootstrap_servers": "127.0.0.1:1",
     }
     specification = StreamAppSpecification(**(fields | changes))
-    compiled = cast("Derivation", compile_statement(statement))
+    compiled = cast("Derivation", specification.compile())
     memory = memory_of(compiled, spread=specification.spread)
     facts = TopicFacts(3, sources={TOPIC: partitions}, memory=memory)
     settings = LaneSettings(specification=specification, security=KafkaSecurity())
@@ -232,3 +236,44 @@ def test_a_batch_with_more_keys_than_are_kept_in_mind_leaves_no_series_unwritten
     for batch_of in ("ABCDE", "FGH"):
         run(made, *(record(f"{thing}.Speed", 1) for thing in batch_of))
     assert len(made._memory.touched) == 8
+
+
+def test_records_that_a_contract_refuses_are_nobody_s_neighbours() -> None:
+    producer = FakeProducer()
+    terms = ContractTerms(id="c-1", provider=SYSTEM, predicate="name LIKE '%.Speed' OR quality = 'good'")
+    made = work(producer, contracts=(terms,))
+    counts = run(
+        made,
+        record("Mill.Speed", 1, 3, shift="late"),
+        record("Mill.Torque", 1.1, 5, quality="bad"),
+        record("Mill.Torque", 1.2, 7, quality="good"),
+        record("Mill.Torque", 1.3, 9),
+        record("Mill.Speed", 2.2, 1),
+        record("Mill.Torque", 2.3, 1, quality="good"),
+    )
+    values = [json.loads(sent.value) for sent in producer.sent if sent.topic.endswith(".ext")]
+    assert 21.0 in [value["result"] for value in values]
+    assert {15.0, 27.0}.isdisjoint(value["result"] for value in values)
+    assert {sent.headers["dt-contract"] for sent in producer.sent} == {b"c-1"}
+    assert counts.dead_lettered == 0
+
+
+def test_records_of_a_join_that_kafka_got_outside_of_the_contract_s_time_do_not_go_in() -> None:
+    producer = FakeProducer()
+    terms = ContractTerms(id="c-1", provider=SYSTEM, starts_at="1970-01-01T00:00:00.002Z")
+    made = work(producer, contracts=(terms,))
+    records = [record("Mill.Speed", 1, 3), record("Mill.Torque", 1.1, 5), record("Mill.Speed", 1.2, 7)]
+    counts = run(made, *records, record("Mill.Torque", 1.3, 9))
+    assert [json.loads(sent.value)["result"] for sent in producer.sent] == [63.0]
+    assert counts.joined == 2
+
+
+def test_a_value_that_the_terms_cannot_judge_is_set_aside() -> None:
+    producer = FakeProducer()
+    made = work(producer, contracts=(ContractTerms(id="c-1", provider=SYSTEM, predicate="quality = 'x'"),))
+    broken = record("Mill.Speed", 1, 3)
+    broken.content = b"no JSON"
+    counts = run(made, broken)
+    assert counts.dead_letters == {"record.not_json": 1}
+    assert producer.sent[0].topic == f"{TOPIC}.dlq"
+    assert producer.sent[0].headers["dt-contract"] == b"c-1"

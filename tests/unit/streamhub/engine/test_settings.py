@@ -23,8 +23,8 @@ def test_offsets_are_committed_only_by_transactions_and_only_committed_records_a
 
 
 def test_a_copy_has_one_stable_name_for_group_and_transactions() -> None:
-    assert consumer_settings(SETTINGS)["group.instance.id"] == "aa.bb.cc.dd.app-2"
-    assert producer_settings(SETTINGS, 1_000_000, 1_000_000)["transactional.id"] == "aa.bb.cc.dd.app-2"
+    assert consumer_settings(SETTINGS)["group.instance.id"] == "aa.bb.cc.dd.app.2"
+    assert producer_settings(SETTINGS, 1_000_000, 1_000_000)["transactional.id"] == "aa.bb.cc.dd.app.2"
 
 
 def test_batches_never_exceed_what_the_smallest_output_topic_takes() -> None:

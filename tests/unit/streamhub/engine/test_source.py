@@ -6,12 +6,12 @@ from typing import cast
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
+from client.errors import NotAuthorizedError
 from client.messaging.security import KafkaSecurity
 from streamhub.engine.settings import LaneSettings
 from streamhub.engine.source import SourceReader
 from streamhub.engine.topics import Memory, TopicFacts
 from streamhub.engine.work import Partition, Place
-from streamhub.errors import StreamAppError
 from streamhub.specification import StreamAppSpecification
 
 SPECIFICATION = StreamAppSpecification(
@@ -102,7 +102,7 @@ def test_an_offset_that_kafka_cannot_tell_yet_is_asked_again_and_never_taken_for
 
 def test_an_offset_that_kafka_refuses_to_tell_ends_the_lane() -> None:
     consumer = FakeConsumer([TopicPartition("t", 0, 17), unknown(KafkaError.TOPIC_AUTHORIZATION_FAILED)])
-    with pytest.raises(StreamAppError, match="Kafka refuses to go on"):
+    with pytest.raises(NotAuthorizedError, match="Kafka does not let this app"):
         rewind(consumer)
     assert consumer.assigned == []
 

@@ -8,6 +8,7 @@ from typing import cast
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
+from client.errors import DigitalTwinError, NotAuthorizedError
 from streamhub.engine.transaction import (
     StoppedWhileWaitingError,
     TransactionAbortedError,
@@ -138,13 +139,14 @@ def test_waiting_ends_when_the_app_is_asked_to_stop() -> None:
         (error(KafkaError._FENCED, fatal=True), CopyFencedError),
         (error(KafkaError.FENCED_INSTANCE_ID, fatal=True), CopyFencedError),
         (error(KafkaError.INVALID_PRODUCER_EPOCH, txn_requires_abort=True), TransactionAbortedError),
-        (error(KafkaError.TOPIC_AUTHORIZATION_FAILED, txn_requires_abort=True), TransactionAbortedError),
+        (error(KafkaError.TOPIC_AUTHORIZATION_FAILED, txn_requires_abort=True), NotAuthorizedError),
+        (error(KafkaError.GROUP_AUTHORIZATION_FAILED, txn_requires_abort=True), NotAuthorizedError),
         (error(KafkaError.MSG_SIZE_TOO_LARGE, txn_requires_abort=True), StreamAppError),
-        (error(KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, fatal=True), StreamAppError),
+        (error(KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, fatal=True), NotAuthorizedError),
     ],
 )
 def test_errors_that_waiting_does_not_cure_are_told_apart(
-    given: KafkaError, expected: type[StreamAppError]
+    given: KafkaError, expected: type[DigitalTwinError]
 ) -> None:
     assert type(translate(given)) is expected
 

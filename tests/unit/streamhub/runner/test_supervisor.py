@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from streamhub.engine.progress import AppProgress, write_atomically
+from streamhub.runner.credentials import AppCredentials
 from streamhub.runner.folder import AppFolder, Observed, ProcessRecord
 from streamhub.runner.supervisor import RunnerSettings, Supervisor
 
@@ -26,7 +27,7 @@ class FakeProcesses:
     def start(self, folder: AppFolder) -> ProcessRecord:
         self.pid += 1
         self.alive.add(self.pid)
-        return ProcessRecord(self.pid, 0.0, folder.specification_digest(), "2026-01-01T00:00:00+00:00")
+        return ProcessRecord(self.pid, 0.0, folder.digest(), "2026-01-01T00:00:00+00:00")
 
     def is_alive(self, record: ProcessRecord) -> bool:
         return record.pid in self.alive
@@ -111,6 +112,30 @@ def test_a_minute_of_good_running_forgets_the_pauses(world: World) -> None:
     world.processes.end(-9)
     assert world.tick().cause == "killed by signal 9 (SIGKILL)"
     assert world.tick(1.1).state == "starting"
+
+
+def test_an_app_whose_contract_ended_is_not_started_again_and_says_why(world: World) -> None:
+    world.tick()
+    world.folder.log.write_text(
+        "--- started now\nerror: contract c-1 ended at 2026-01-02T00:00:00Z: no more\n"
+    )
+    world.processes.end(7)
+    observed = world.tick()
+    assert (observed.state, observed.restarts) == ("failed", 0)
+    assert observed.cause == "contract c-1 ended at 2026-01-02T00:00:00Z: no more"
+    assert world.tick(3600).state == "failed"
+
+
+def test_new_credentials_restart_an_app_without_a_pause(world: World) -> None:
+    world.tick()
+    world.progress(0)
+    assert world.tick().state == "running"
+    pem = "-----BEGIN CERTIFICATE-----"
+    world.folder.credentials.write(AppCredentials(pem, pem, "-----BEGIN PRIVATE KEY-----"))
+    assert world.tick().state == "stopping"
+    world.processes.end(0)
+    observed = world.tick()
+    assert (observed.state, observed.cause, observed.restarts) == ("starting", None, 0)
 
 
 def test_the_cause_of_an_end_is_the_exit_code_and_the_last_complaint(world: World) -> None:

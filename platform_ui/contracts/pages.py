@@ -1,0 +1,203 @@
+"""The pages of contracts: list, new, show, change, sign, decline, revoke, preview, export."""
+
+import asyncio
+from typing import Literal
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from platform_ui.accounts.access import LoggedIn
+from platform_ui.contracts import export, service, views
+from platform_ui.contracts.access import Records, Units
+from platform_ui.contracts.forms import ChangeForm, ContractForm, EndForm, SignatureForm
+from platform_ui.contracts.models import ContractVersion
+from platform_ui.contracts.preview import MOST, preview
+from platform_ui.contracts.terms import format_time, terms_of
+from platform_ui.contracts.views import ContractView
+from platform_ui.db import Database
+from platform_ui.errors import ForbiddenError, PlatformError, status_of
+from platform_ui.fields import read_form
+from platform_ui.settings import CurrentSettings
+from platform_ui.systems import service as systems
+from platform_ui.web import CurrentPage, Page
+
+router = APIRouter(prefix="/contracts", include_in_schema=False)
+
+TYPES = {"json": "application/json", "yaml": "application/yaml"}
+
+
+@router.get("")
+async def list_contracts(page: CurrentPage, database: Database, user: LoggedIn) -> Response:
+    """Show the contracts of all systems of the person."""
+    return page.render(
+        "contracts/list.html",
+        contracts=await views.list_contracts(database, user),
+        systems=await systems.list_systems(database, user),
+    )
+
+
+@router.get("/new")
+async def show_form(
+    page: CurrentPage, *, database: Database, user: LoggedIn, provider: str = "", consumer: str = ""
+) -> Response:
+    """Show the form of a new contract; a link may fill in both systems."""
+    return await _form(page, database, user, {"provider": provider, "consumer": consumer})
+
+
+async def _form(
+    page: Page, database: Database, user: LoggedIn, values: dict[str, str], error: PlatformError | None = None
+) -> Response:
+    return page.render(
+        "contracts/new.html",
+        status=status_of(error) if error else 200,
+        systems=await systems.list_systems(database, user),
+        values=values,
+        errors=error.fields if error else {},
+        error=error,
+    )
+
+
+@router.post("/new")
+async def create_contract(page: CurrentPage, database: Database, user: LoggedIn) -> Response:
+    """Write a draft."""
+    values = await page.form()
+    try:
+        contract = await service.create_contract(database, user, read_form(ContractForm, values))
+    except PlatformError as error:
+        return await _form(page, database, user, values, error)
+    return page.redirect(f"/contracts/{contract.id}", "The draft is written. Sign it to send it.")
+
+
+@router.get("/{contract}")
+async def show_contract(page: CurrentPage, database: Database, user: LoggedIn, contract: str) -> Response:
+    """Show a contract: its terms, both sides, what happened, and what to do next."""
+    return _show(page, await views.get_contract(database, user, contract))
+
+
+def _show(page: Page, view: ContractView, error: PlatformError | None = None) -> Response:
+    return page.render(
+        "contracts/show.html",
+        status=status_of(error) if error else 200,
+        view=view,
+        events=views.timeline(view),
+        error=error,
+    )
+
+
+@router.get("/{contract}/preview")
+async def show_preview(
+    page: CurrentPage, *, database: Database, user: LoggedIn, records: Records, units: Units, contract: str
+) -> Response:
+    """Show what would leave now: in full to the provider's side, masked to the consumer's."""
+    view = await views.get_contract(database, user, contract)
+    version = view.shown
+    if not view.may_preview(version):
+        raise ForbiddenError(
+            "The preview comes when the provider's side has signed or written this version.",
+            code="contract.no_preview",
+        )
+    provider = view.contract.provider
+    await database.commit()  # reading takes a while; the connection goes back to the pool
+    found = await asyncio.to_thread(records.last, provider, MOST)
+    result = await asyncio.to_thread(
+        preview, terms_of(view.contract, version), found, is_masked=not view.previews_in_full
+    )
+    names = list(dict.fromkeys(record.datastream for record in result.records))
+    await units.resolve(names, provider)
+    known = {name: units.known(name, provider) or "" for name in names}
+    return page.render("contracts/preview.html", preview=result, units=known, version=version)
+
+
+@router.get("/{contract}/change")
+async def show_change(page: CurrentPage, database: Database, user: LoggedIn, contract: str) -> Response:
+    """Show the form of other terms, filled in with those that are looked at."""
+    view = await views.get_contract(database, user, contract)
+    service.require_agent(view)
+    return page.render(
+        "contracts/change.html", view=view, values=_values(view.shown, view), errors={}, error=None
+    )
+
+
+def _values(version: ContractVersion, view: ContractView) -> dict[str, str]:
+    return {
+        "datastreams": "\n".join(version.datastreams),
+        "predicate": version.predicate,
+        "fields": ", ".join(version.fields),
+        "purpose": version.purpose,
+        "starts_at": format_time(version.starts_at) or "",
+        "ends_at": format_time(version.ends_at) or "",
+        "version": str(view.contract.version),
+    }
+
+
+@router.post("/{contract}/change")
+async def change_contract(page: CurrentPage, database: Database, user: LoggedIn, contract: str) -> Response:
+    """Write other terms."""
+    values = await page.form()
+    view = await views.get_contract(database, user, contract)
+    try:
+        form = read_form(ChangeForm, values)
+        version = await service.change_contract(database, user, contract, form)
+    except PlatformError as error:
+        return page.render(
+            "contracts/change.html",
+            status=status_of(error),
+            view=view,
+            values=values,
+            errors=error.fields,
+            error=error,
+        )
+    return page.redirect(view.url, f"Version {version.number} is written; both sides have to sign it.")
+
+
+@router.post("/{contract}/sign")
+async def sign_contract(page: CurrentPage, database: Database, user: LoggedIn, contract: str) -> Response:
+    """Sign for one side."""
+    try:
+        form = read_form(SignatureForm, await page.form())
+        is_complete = await service.sign_contract(database, user, contract, form)
+    except PlatformError as error:
+        return _show(page, await views.get_contract(database, user, contract), error)
+    notice = (
+        "Both sides have signed: it is in force." if is_complete else "Signed; the other side signs next."
+    )
+    return page.redirect(f"/contracts/{contract}", notice)
+
+
+@router.post("/{contract}/decline")
+async def decline_contract(page: CurrentPage, database: Database, user: LoggedIn, contract: str) -> Response:
+    """Refuse or take back what waits."""
+    try:
+        form = read_form(EndForm, await page.form())
+        await service.decline_contract(database, user, contract, form)
+    except PlatformError as error:
+        return _show(page, await views.get_contract(database, user, contract), error)
+    return page.redirect(f"/contracts/{contract}", "Declined.")
+
+
+@router.post("/{contract}/revoke")
+async def revoke_contract(page: CurrentPage, database: Database, user: LoggedIn, contract: str) -> Response:
+    """End what is in force."""
+    try:
+        form = read_form(EndForm, await page.form())
+        await service.revoke_contract(database, user, contract, form)
+    except PlatformError as error:
+        return _show(page, await views.get_contract(database, user, contract), error)
+    return page.redirect(f"/contracts/{contract}", "Revoked: nothing leaves by it any more.")
+
+
+@router.get("/{contract}/odcs.{kind}")
+async def export_contract(
+    *,
+    database: Database,
+    user: LoggedIn,
+    settings: CurrentSettings,
+    contract: str,
+    kind: Literal["json", "yaml"],
+) -> Response:
+    """Give a contract as a file of the Open Data Contract Standard."""
+    view = await views.get_contract(database, user, contract)
+    document = export.to_document(view, view.shown, settings.kafka_bootstrap_servers)
+    text = export.to_json(document) if kind == "json" else export.to_yaml(document)
+    name = f'attachment; filename="{contract}.odcs.{kind}"'
+    return Response(text, media_type=TYPES[kind], headers={"Content-Disposition": name})

@@ -1,0 +1,325 @@
+"""Contracts as people see them, and as stream apps, SensorThings and access rules need them.
+
+What lives here: reading. What does not: changing (``service``). A contract is seen by those who see one of
+its two systems; a draft by the side that writes it. For everybody else it is not there.
+"""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from platform_ui.accounts.models import User
+from platform_ui.contracts.models import (
+    ACTIVE,
+    CONSUMER,
+    DRAFT,
+    ENDED,
+    IN_FORCE,
+    OPEN,
+    PROVIDER,
+    SIDES,
+    Contract,
+    ContractSignature,
+    ContractVersion,
+)
+from platform_ui.contracts.reach import Reach, reach_of
+from platform_ui.contracts.terms import terms_of
+from platform_ui.db import now
+from platform_ui.errors import NotFoundError
+from platform_ui.systems.models import System
+from streamhub.contracts import ContractTerms
+
+Signatures = dict[tuple[int, str], ContractSignature]
+
+
+@dataclass(frozen=True, slots=True)
+class ContractView:
+    """A contract with all that was ever written and signed, and who is looking.
+
+    Attributes:
+        contract: The contract.
+        versions: Its versions, the newest first; never empty.
+        signatures: Signatures by version and side.
+        seen: Sides whose system the person sees.
+        sides: Sides for which the person may act.
+    """
+
+    contract: Contract
+    versions: Sequence[ContractVersion]
+    signatures: Signatures
+    seen: frozenset[str]
+    sides: frozenset[str]
+
+    @property
+    def url(self) -> str:
+        """The address of the contract's page."""
+        return f"/contracts/{self.contract.id}"
+
+    @property
+    def newest(self) -> ContractVersion:
+        """The version that was written last."""
+        return self.versions[0]
+
+    @property
+    def open(self) -> ContractVersion | None:
+        """The version that waits for signatures."""
+        return next((version for version in self.versions if version.state == OPEN), None)
+
+    @property
+    def in_force(self) -> ContractVersion | None:
+        """The version that holds now."""
+        return next((version for version in self.versions if version.state == IN_FORCE), None)
+
+    @property
+    def shown(self) -> ContractVersion:
+        """The version that is looked at first: what waits, else what holds, else what was last."""
+        return self.open or self.in_force or self.newest
+
+    def signature(self, version: ContractVersion, side: str) -> ContractSignature | None:
+        """Return the signature of a side under a version."""
+        return self.signatures.get((version.number, side))
+
+    @property
+    def to_sign(self) -> tuple[str, ...]:
+        """The sides for which this person may sign what waits, the provider's first."""
+        version = self.open
+        if version is None:
+            return ()
+        return tuple(side for side in SIDES if side in self.sides and not self.signature(version, side))
+
+    @property
+    def waits_for(self) -> tuple[str, ...]:
+        """The sides whose signature is missing under what waits."""
+        version = self.open
+        return () if version is None else tuple(side for side in SIDES if not self.signature(version, side))
+
+    @property
+    def is_active(self) -> bool:
+        """Whether a version holds and its end has not come."""
+        version = self.in_force
+        if self.contract.state != ACTIVE or version is None:
+            return False
+        return version.ends_at is None or version.ends_at > now()
+
+    @property
+    def previews_in_full(self) -> bool:
+        """Whether the person may see the provider's records themselves."""
+        return PROVIDER in self.seen
+
+    def may_preview(self, version: ContractVersion) -> bool:
+        """Whether the person may see what would leave, be it masked.
+
+        The consumer's side does so only once the provider's has written or signed the version: else everybody
+        could ask for anything and learn from the counts.
+        """
+        agreed = version.side == PROVIDER or self.signature(version, PROVIDER) is not None
+        return self.previews_in_full or (CONSUMER in self.seen and agreed)
+
+    @property
+    def next_step(self) -> str:
+        """What to do next, for this person."""
+        contract = self.contract
+        if contract.state == ENDED:
+            return "Ended: request a new one where it is still needed."
+        if self.to_sign:
+            return "Look at it and sign it, change it, or decline."
+        if self.open is not None:
+            missing = [
+                contract.provider if side == PROVIDER else contract.consumer for side in self.waits_for
+            ]
+            return f"Waits for an agent of {' and of '.join(missing)} to sign."
+        return "In force: stream apps may use it."
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a contract.
+
+    Attributes:
+        at: When.
+        what: What, in words.
+        who: An e-mail address; empty for what comes by itself.
+    """
+
+    at: datetime
+    what: str
+    who: str
+
+
+def timeline(view: ContractView) -> list[Event]:
+    """Return what happened to a contract, the newest first, out of its versions and signatures."""
+    contract = view.contract
+    systems = {PROVIDER: contract.provider, CONSUMER: contract.consumer}
+    events = [
+        Event(
+            version.written_at,
+            f"Version {version.number} written for {systems[version.side]}",
+            version.written_by,
+        )
+        for version in view.versions
+    ]
+    events += [
+        Event(one.signed_at, f"Version {one.number} signed for {systems[one.side]}", one.email)
+        for one in view.signatures.values()
+    ]
+    events += [
+        Event(version.in_force_at, f"Version {version.number} came into force", "")
+        for version in view.versions
+        if version.in_force_at is not None
+    ]
+    if contract.ended_at is not None:
+        events.append(Event(contract.ended_at, str(contract.outcome).capitalize(), contract.ended_by or ""))
+    return sorted(events, key=lambda event: event.at, reverse=True)
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """A contract that holds now, as everything that enforces it needs it.
+
+    Attributes:
+        terms: What it lets leave, as the engine keeps it.
+        consumer: Full name of the system that receives.
+        provider_id: The system that gives.
+        consumer_id: The system that receives.
+        version: The version that holds.
+        starts_at: From when on records may leave; nothing for no limit.
+        purpose: What it is for.
+    """
+
+    terms: ContractTerms
+    consumer: str
+    provider_id: uuid.UUID
+    consumer_id: uuid.UUID
+    version: int
+    starts_at: datetime | None
+    purpose: str
+
+
+async def list_contracts(session: AsyncSession, user: User) -> list[ContractView]:
+    """Return the contracts that a person sees: those that wait for them first, ended ones last."""
+    reach = await reach_of(session, user)
+    views = await _views(session, _visible(reach), reach)
+    return sorted(views, key=lambda view: (not view.to_sign, view.contract.state == ENDED))
+
+
+async def list_of_system(session: AsyncSession, user: User, system: System) -> list[ContractView]:
+    """Return the contracts of a system that the person sees, in the same order."""
+    reach = await reach_of(session, user)
+    of_system = or_(Contract.provider_id == system.id, Contract.consumer_id == system.id)
+    views = await _views(session, _visible(reach) & of_system, reach)
+    return sorted(views, key=lambda view: (not view.to_sign, view.contract.state == ENDED))
+
+
+async def get_contract(
+    session: AsyncSession, user: User, contract_id: str, *, lock: bool = False
+) -> ContractView:
+    """Return a contract.
+
+    Args:
+        session: the database.
+        user: who asks.
+        contract_id: which one.
+        lock: hold it until the transaction ends, so that signatures and changes come one by one.
+
+    Raises:
+        NotFoundError: there is none, or the person sees neither of its systems.
+    """
+    reach = await reach_of(session, user)
+    views = await _views(session, _visible(reach) & (Contract.id == contract_id), reach, lock=lock)
+    if not views:
+        raise NotFoundError(f"There is no contract {contract_id}.", code="contract.not_found")
+    return views[0]
+
+
+async def list_all(session: AsyncSession, condition: ColumnElement[bool]) -> list[ContractView]:
+    """Return contracts as the platform itself sees them, the newest first."""
+    return await _views(session, condition, Reach(frozenset(), frozenset()))
+
+
+def _visible(reach: Reach) -> ColumnElement[bool]:
+    provider, consumer = Contract.provider_id.in_(reach.seen), Contract.consumer_id.in_(reach.seen)
+    written = (provider & (Contract.begun_by == PROVIDER)) | (consumer & (Contract.begun_by == CONSUMER))
+    return or_(written, (Contract.state != DRAFT) & _was_sent() & (provider | consumer))
+
+
+def _was_sent() -> ColumnElement[bool]:
+    """What was a draft when it was given up has never been seen by the other side, and stays so."""
+    return select(ContractSignature.contract_id).where(ContractSignature.contract_id == Contract.id).exists()
+
+
+async def _views(
+    session: AsyncSession, condition: ColumnElement[bool], reach: Reach, *, lock: bool = False
+) -> list[ContractView]:
+    statement = select(Contract).where(condition).order_by(Contract.created_at.desc(), Contract.id)
+    if lock:
+        statement = statement.with_for_update().execution_options(populate_existing=True)
+    contracts = (await session.scalars(statement)).all()
+    keys = [contract.id for contract in contracts]
+    versions: dict[str, list[ContractVersion]] = defaultdict(list)
+    found = (
+        select(ContractVersion)
+        .where(ContractVersion.contract_id.in_(keys))
+        .order_by(ContractVersion.number.desc())
+        .execution_options(populate_existing=True)
+    )
+    for version in (await session.scalars(found)).all():
+        versions[version.contract_id].append(version)
+    signatures: dict[str, Signatures] = defaultdict(dict)
+    signed = select(ContractSignature).where(ContractSignature.contract_id.in_(keys))
+    for signature in (await session.scalars(signed)).all():
+        signatures[signature.contract_id][signature.number, signature.side] = signature
+    return [
+        ContractView(
+            contract,
+            versions[contract.id],
+            signatures[contract.id],
+            _sides(contract, reach.seen),
+            _sides(contract, reach.operated),
+        )
+        for contract in contracts
+    ]
+
+
+def _sides(contract: Contract, systems: frozenset[uuid.UUID]) -> frozenset[str]:
+    return frozenset(side for side in SIDES if contract.system_id(side) in systems)
+
+
+async def in_force(
+    session: AsyncSession, *, consumer_ids: Iterable[uuid.UUID] | None = None
+) -> list[InForce]:
+    """Return the contracts that hold now, by id.
+
+    Args:
+        session: the database.
+        consumer_ids: only those of these receiving systems; all when left out.
+    """
+    statement = (
+        select(Contract, ContractVersion)
+        .join(ContractVersion, ContractVersion.contract_id == Contract.id)
+        .where(
+            Contract.state == ACTIVE,
+            ContractVersion.state == IN_FORCE,
+            or_(ContractVersion.ends_at.is_(None), ContractVersion.ends_at > now()),
+        )
+        .order_by(Contract.id)
+    )
+    if consumer_ids is not None:
+        statement = statement.where(Contract.consumer_id.in_(list(consumer_ids)))
+    return [
+        InForce(
+            terms_of(contract, version),
+            contract.consumer,
+            contract.provider_id,
+            contract.consumer_id,
+            version.number,
+            version.starts_at,
+            version.purpose,
+        )
+        for contract, version in (await session.execute(statement)).all()
+        if contract.provider_id is not None and contract.consumer_id is not None
+    ]

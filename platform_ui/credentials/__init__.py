@@ -1,0 +1,1 @@
+"""Credentials: which certificates client and stream apps have, and how they get, renew and lose them."""

@@ -1,0 +1,94 @@
+"""Who made what a rule rests on, and when: read from the tables, and from contracts as everybody reads them.
+
+What lives here: sentences for clauses. What does not: deciding anything.
+"""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+
+from platform_ui.accounts.models import User
+from platform_ui.clients.models import ClientApp
+from platform_ui.companies.models import Company, CompanyMember
+from platform_ui.contracts.views import ContractView
+from platform_ui.explain.rulings import day
+from platform_ui.pki.names import Identity, Kind
+from platform_ui.streams.models import StreamApp
+from platform_ui.systems.models import System, SystemMember
+
+_DELETED = "somebody whose account is deleted"
+
+
+async def registration(session: AsyncSession, identity: Identity) -> tuple[str, ...]:
+    """Tell who registered a client or stream app; nothing for a service, or for one that is gone."""
+    if identity.kind is Kind.SERVICE:
+        return ()
+    kind = ClientApp if identity.kind is Kind.CLIENT else StreamApp
+    system, _, name = identity.name.rpartition(".")
+    statement = (
+        select(kind.created_by, kind.created_at)
+        .join(System, System.id == kind.system_id)
+        .where(System.name == system, kind.name == name)
+    )
+    found = (await session.execute(statement)).one_or_none()
+    if found is None:
+        return ()
+    person = await email_of(session, found[0])
+    word = "registered" if identity.kind is Kind.CLIENT else "created"
+    return (f"{name} was {word} by {person} {day(found[1])}",)
+
+
+async def part_in_system(session: AsyncSession, user: User, name: str) -> tuple[str, ...]:
+    """Tell which part a person has in a system, given by whom and when."""
+    giver = aliased(User)
+    statement = (
+        select(SystemMember.role, SystemMember.added_at, giver.email)
+        .join(System, System.id == SystemMember.system_id)
+        .join(giver, giver.id == SystemMember.added_by)
+        .where(System.name == name, SystemMember.user_id == user.id)
+    )
+    found = (await session.execute(statement)).one_or_none()
+    return () if found is None else (_part(user, name, found[0], found[1], found[2]),)
+
+
+async def part_in_company(session: AsyncSession, user: User, name: str) -> tuple[str, ...]:
+    """Tell which part a person has in a company, given by whom and when."""
+    giver = aliased(User)
+    statement = (
+        select(CompanyMember.role, CompanyMember.added_at, giver.email)
+        .join(Company, Company.id == CompanyMember.company_id)
+        .join(giver, giver.id == CompanyMember.added_by)
+        .where(Company.name == name, CompanyMember.user_id == user.id)
+    )
+    found = (await session.execute(statement)).one_or_none()
+    return () if found is None else (_part(user, name, found[0], found[1], found[2]),)
+
+
+def _part(user: User, name: str, role: str, time: datetime, giver: str) -> str:
+    by = "since they created it" if giver == user.email else f"given by {_shown(giver)}"
+    return f"{user.email} is {role} of {name}, {by} {day(time)}"
+
+
+def signatures(view: ContractView) -> str:
+    """Tell of a contract's version in force, and who signed it."""
+    version = view.in_force or view.shown
+    signed = [
+        f"{one.email} for the {one.side}'s side {day(one.signed_at)}"
+        for (number, _), one in sorted(view.signatures.items())
+        if number == version.number
+    ]
+    by = f"signed by {' and by '.join(signed)}" if signed else "signed by nobody yet"
+    return f"contract {view.contract.id}, version {version.number}, {by}"
+
+
+async def email_of(session: AsyncSession, user_id: uuid.UUID) -> str:
+    """Return a person's address, or that their account is deleted."""
+    email = await session.scalar(select(User.email).where(User.id == user_id))
+    return _shown(email or "")
+
+
+def _shown(email: str) -> str:
+    return _DELETED if not email or email.endswith(".invalid") else email

@@ -1,0 +1,14 @@
+"""How tests reach the broker of the fixture `kafka_bootstrap`: as its operator, who may do everything."""
+
+from client.messaging.security import KafkaSecurity
+
+
+def connection(bootstrap: str, **settings: str | float | bool) -> dict[str, str | int | float | bool]:
+    """Return librdkafka settings with which a test reaches a broker.
+
+    Args:
+        bootstrap: Its address.
+        settings: Further settings, with `_` for `.`.
+    """
+    further = {name.replace("_", "."): value for name, value in settings.items()}
+    return {"bootstrap.servers": bootstrap, **KafkaSecurity.from_environment().to_librdkafka(), **further}
