@@ -5,6 +5,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import Depends, FastAPI
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,6 +16,7 @@ from platform_ui.access import api as access_api
 from platform_ui.access import pages as access_pages
 from platform_ui.access.keeper import AccessKeeper
 from platform_ui.access.port import SensorThingsAccess
+from platform_ui.access.service import create_token
 from platform_ui.accounts import account_pages, oidc_pages
 from platform_ui.accounts import api as accounts_api
 from platform_ui.accounts import pages as accounts_pages
@@ -181,9 +183,11 @@ def _authority(settings: PlatformSettings) -> Authority | None:
 
 def _add_access(app: FastAPI, settings: PlatformSettings) -> None:
     """Let the site administer access to SensorThings, when it has the token for it."""
-    app.state.access = app.state.keeper = None
+    app.state.access = app.state.keeper = app.state.client_token = None
     if settings.sensorthings_token:
-        app.state.access = SensorThingsAccess(settings.sensorthings_url, settings.sensorthings_token)
+        access = SensorThingsAccess(settings.sensorthings_url, settings.sensorthings_token)
+        app.state.access = access
+        app.state.client_token = partial(create_token, port=access)
         app.state.keeper = AccessKeeper(app.state.sessions, app.state.access, app.state.runner)
         app.state.bells.append(app.state.keeper.bell)
 

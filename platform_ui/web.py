@@ -17,6 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from platform_ui.browser import Notice, csrf_token, put_notice, take_notice
+from platform_ui.errors import FormError
 
 STATIC = Path(__file__).parent / "static"
 MINUTE_S = 60
@@ -109,9 +110,21 @@ class Page:
         return response
 
     async def form(self) -> dict[str, str]:
-        """Return the text fields of the form that was sent, files and the character NUL left out."""
+        """Return the text fields of the form that was sent, files left out.
+
+        Raises:
+            FormError: a field holds the character NUL, which no text of ours may hold.
+        """
         fields = (await self.request.form()).items()
-        return {name: value.replace("\x00", "") for name, value in fields if isinstance(value, str)}
+        found = {name: value for name, value in fields if isinstance(value, str)}
+        spoilt = {
+            name: "This holds a character that no text may hold."
+            for name, value in found.items()
+            if "\x00" in value
+        }
+        if spoilt:
+            raise FormError(spoilt)
+        return found
 
     def _context(self, response: Response) -> dict[str, Any]:
         token = csrf_token(self.request)

@@ -1,7 +1,7 @@
 """`dtwin test`: every check of the house in the order of its price, with one summary at the end.
 
 Style and types first, then unit tests and the audit of dependencies, then tests with real services: these
-wait more than they compute, so two lanes of them run at a time, and what a step printed appears when it has
+wait more than they compute, so three lanes of them run at a time, and what a step printed appears when it has
 ended. Tests through the browser come last, alone. Nothing is installed here: the start script has put the
 development lock into the environment.
 """
@@ -33,18 +33,20 @@ _TESTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("house", ("tests/house",)),
     ("conformance", ("tests/conformance",)),
     ("sensorthings", ("tests/integration/sensorthings", "tests/integration/adapters")),
+    ("platform", ("tests/integration/platform_ui",)),
     (
         "integration",
         (
             "tests/integration",
             "--ignore=tests/integration/sensorthings",
             "--ignore=tests/integration/adapters",
+            "--ignore=tests/integration/platform_ui",
         ),
     ),
     ("acceptance", ("tests/acceptance",)),
 )
-_LANES = {"conformance": 1, "sensorthings": 1, "integration": 2}
-"""Steps that run at the same time as those of the other lane."""
+_LANES = {"conformance": 1, "sensorthings": 1, "platform": 2, "integration": 3}
+"""Steps that run at the same time as those of the other lanes."""
 Run = Callable[[Sequence[str], Path, IO[str] | None], int]
 _NO_TESTS_COLLECTED = 5  # pytest's exit code
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -94,7 +96,8 @@ def all_steps(clone: Path) -> list[Step]:
     audit = Step("audit", (python, "-m", "setup.audit"))
     for name, arguments in _TESTS:
         if any((clone / arguments[0]).rglob("test_*.py")):
-            steps.append(Step(name, (python, "-m", "pytest", *arguments), takes_pytest_arguments=True))
+            command = (python, "-m", "pytest", "--durations=10", *arguments)
+            steps.append(Step(name, command, takes_pytest_arguments=True))
         if name == "house":
             steps.append(audit)
     return steps
@@ -122,12 +125,13 @@ def run_checks(only: str | None, pytest_arguments: Sequence[str], run: Run | Non
     _need_tools()
     _prepare_browser()
     runner = _Runner(run or _run, clone, pytest_arguments)
-    lanes = [[step for step in steps if _LANES.get(step.name) == lane] for lane in (1, 2)]
+    numbers = sorted(set(_LANES.values()))
+    lanes = [[step for step in steps if _LANES.get(step.name) == lane] for lane in numbers]
     first = next((at for at, step in enumerate(steps) if step.name in _LANES), len(steps))
     last = next((at for at, step in enumerate(steps) if at > first and step.name not in _LANES), len(steps))
     outcomes = [runner.run(step) for step in steps[:first]]
     if all(lanes):
-        with ThreadPoolExecutor(2) as pool:
+        with ThreadPoolExecutor(len(lanes)) as pool:
             found = pool.map(lambda lane: [runner.run_quietly(step) for step in lane], lanes)
             outcomes += [outcome for lane in found for outcome in lane]
     else:

@@ -206,8 +206,8 @@ def check(
     only: Annotated[
         str | None,
         typer.Option(
-            help="One step: lint, format, types, imports, unit, house, conformance, sensorthings, "
-            "integration, acceptance."
+            help="One step: lint, format, types, imports, unit, house, audit, conformance, sensorthings, "
+            "platform, integration, acceptance."
         ),
     ] = None,
 ) -> None:

@@ -10,6 +10,11 @@ import os
 import time
 from pathlib import Path
 
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from client.messaging.security import KafkaSecurity
+from platform_ui.acls.compiling import RECORDER_GROUP
 from setup.errors import PartNotReadyError
 from setup.local.paths import Home, home_folder
 from setup.local.postgres import database_url, socket_url
@@ -19,6 +24,7 @@ from setup.services import Addresses
 from streamhub.engine.progress import read_progress
 
 _PAUSE_S = 0.1
+_REQUEST_TIMEOUT_S = 5.0
 _POSTGRES = "DTWIN_POSTGRES__URL"
 _DATABASE = "DTWIN_RECORDER__DATABASE_URL"
 
@@ -29,6 +35,31 @@ def recorder_settings(home: Home, addresses: Addresses) -> dict[str, str]:
         _DATABASE: database_url(addresses.postgres, "sensorthings"),
         "DTWIN_RECORDER__PROGRESS_FILE": str(home.recorder_progress_file),
     }
+
+
+def wait_until_allowed(addresses: Addresses, timeout_s: float) -> None:
+    """Wait until the platform has brought the recorder's access rules to the broker.
+
+    Raises:
+        PartNotReadyError: the recorder may not read for its group within `timeout_s` [s].
+    """
+    settings = KafkaSecurity.from_environment(addresses.kafka_settings("recorder")).to_librdkafka()
+    admin = AdminClient({"bootstrap.servers": addresses.kafka, "log_level": 0, **settings})
+    deadline = time.monotonic() + timeout_s
+    while True:
+        future = admin.describe_consumer_groups([RECORDER_GROUP], request_timeout=_REQUEST_TIMEOUT_S)[
+            RECORDER_GROUP
+        ]
+        try:
+            future.result(_REQUEST_TIMEOUT_S + 1)
+        except (KafkaException, TimeoutError) as error:
+            if time.monotonic() > deadline:
+                raise PartNotReadyError(
+                    f"The recorder has no access rules within {timeout_s:g} s ({error}): dtwin logs platform"
+                ) from error
+            time.sleep(_PAUSE_S)
+        else:
+            return
 
 
 def wait_for_recorder(home: Home, process: ProcessIdentity, timeout_s: float) -> None:

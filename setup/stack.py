@@ -3,8 +3,8 @@
 `Stack.up` returns when all parts answer.
 
     kafka ────> runner
-    postgres ─> sensorthings ─> recorder
-             ─> platform
+    postgres ─> sensorthings ─┬─> recorder
+             ─> platform ─────┘
 
 Taking it down is `teardown.py`; what the services are told is `services.py`.
 """
@@ -28,7 +28,7 @@ from setup.local.postgres import LocalPostgres, create_database
 from setup.local.processes import log_tail, start_process
 from setup.local.state import PartState, StateFile
 from setup.local.trust import OPERATOR, LocalTrust
-from setup.recording import recorder_settings, wait_for_recorder
+from setup.recording import recorder_settings, wait_for_recorder, wait_until_allowed
 from setup.report import Report, SilentReport
 from setup.services import (
     GIVEN_BY,
@@ -165,11 +165,12 @@ class Stack:
             kafka = pool.submit(self._kafka, plan)
             postgres = pool.submit(self._postgres, plan)
             sensorthings = pool.submit(self._sensorthings, plan, postgres)
+            platform = pool.submit(self._platform, plan, mode, postgres)
             others = [
                 sensorthings,
-                pool.submit(self._recorder, plan, kafka, sensorthings),
+                platform,
+                pool.submit(self._recorder, plan, platform, sensorthings),
                 pool.submit(self._runner, plan, kafka),
-                pool.submit(self._platform, plan, mode, postgres),
             ]
             try:
                 self._await([kafka, postgres, *others])
@@ -247,14 +248,16 @@ class Stack:
         self._service(part, "sensorthings", ("serve",), plan, sensorthings_settings(plan.addresses))
         self._await_health(part.name, address)
 
-    def _recorder(self, plan: _Plan, kafka: Future[None], sensorthings: Future[None]) -> None:
+    def _recorder(self, plan: _Plan, platform: Future[None], sensorthings: Future[None]) -> None:
         if given_address("sensorthings", self._environment) is not None:
             # Its database is not known here.
             self.state.put(PartState("recorder", "whoever runs the given SensorThings service records"))
             self._report.part("recorder", "given", "with SensorThings")
             return
-        kafka.result()
         sensorthings.result()  # it makes the tables
+        platform.result()  # ready when Kafka is, and then it brings the access rules
+        if plan.addresses.trust is not None:
+            wait_until_allowed(plan.addresses, READY_TIMEOUT_S)
         part = PartState("recorder", "")
         settings = recorder_settings(self.home, plan.addresses)
         self._service(part, "adapters.observation_store", ("run", "--copy", "0"), plan, settings)

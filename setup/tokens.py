@@ -65,7 +65,8 @@ def ensure_client_tokens(
             file = home.client_token_file(client_principal(system, name))
             if not _counts(addresses.sensorthings, file):
                 principal = client_principal(system, name)
-                access.put_principal(principal, own_rights(system))
+                if principal not in access.principals():  # the platform's keeper has not been here yet
+                    access.put_principal(principal, own_rights(system))
                 write_secret(file, access.create_token(principal, "demo"))
             found[system, name] = {"DTWIN_SENSORTHINGS__TOKEN_FILE": str(file)}
     except MetadataError as error:

@@ -12,9 +12,13 @@ import re
 import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import pytest_socket
+
+if TYPE_CHECKING:
+    from setup.local.kafka import LocalKafka
 
 _UNIT = Path(__file__).parent / "unit"
 _READY_TIMEOUT_S = 60.0
@@ -56,6 +60,22 @@ def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 if name != "DTWIN_KAFKA__BOOTSTRAP_SERVERS":
                     patch.setenv(name, value)
             yield broker.bootstrap_servers
+    finally:
+        broker.stop()
+
+
+@pytest.fixture
+def own_broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalKafka]:
+    """A broker of the test's own, which it may stop and kill; the environment names its operator's files."""
+    from setup.local.kafka import LocalKafka
+
+    broker = LocalKafka(tmp_path / "kafka")
+    broker.start()
+    for name, value in broker.environment().items():
+        monkeypatch.setenv(name, value)
+    try:
+        broker.wait_ready(_READY_TIMEOUT_S)
+        yield broker
     finally:
         broker.stop()
 

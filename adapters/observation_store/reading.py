@@ -116,7 +116,7 @@ def read_record(message: Record, marks: Marks) -> Reading:
     if _ZERO in (value or b"") and not is_storable(document):
         _refuse(CODE_NOT_STORABLE, "a text holds U+0000, which the database does not keep")
     topic, key = message.topic(), message.key()
-    name, owner = _name(topic, key)
+    name, owner = _name(topic, key, marks.origin)
     take = document.pop
     if "result" not in document:
         _refuse(CODE_NO_RESULT, "the record has no result")
@@ -157,8 +157,12 @@ def _decode(value: bytes | None) -> dict[str, Any]:
     return document
 
 
-def _name(topic: str, key: bytes | None) -> tuple[str, str]:
-    """Give the name of the Datastream and the system that it has to belong to."""
+def _name(topic: str, key: bytes | None, origin: str | None) -> tuple[str, str]:
+    """Give the name of the Datastream and the system that it has to belong to.
+
+    A record of another system's Datastream counts when it was forwarded from that one's own topic. The stream
+    app says so; the key is what a device of whatever system has written.
+    """
     system = topic.rpartition(".")[0]
     if not key:
         return "", system
@@ -173,7 +177,10 @@ def _name(topic: str, key: bytes | None) -> tuple[str, str]:
         return name, system
     if topic.endswith(_INTERNAL):
         _refuse(CODE_FOREIGN, f"{name[:200]!r} is no Datastream of {system}, whose own topic this is")
-    return name, ".".join(levels[:SYSTEM_LEVELS])
+    owner = ".".join(levels[:SYSTEM_LEVELS])
+    if (origin or "").partition("/")[0] != f"{owner}{_INTERNAL}":
+        _refuse(CODE_FOREIGN, f"{name[:200]!r} came from {(origin or 'nowhere')[:200]}, not from {owner}")
+    return name, owner
 
 
 _Rest = tuple[tuple[datetime, datetime] | None, object, Mapping[str, object] | None, int | None]

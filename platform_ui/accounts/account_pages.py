@@ -217,7 +217,7 @@ def _qr_code(text: str) -> Markup:
     """Return a QR code as an element of the page: the policy allows no image from elsewhere."""
     drawing = io.BytesIO()
     segno.make(text, error="m").save(
-        drawing, kind="svg", scale=5, border=4, light="#fff", xmldecl=False, svgns=False, nl=False
+        drawing, kind="svg", border=4, light="#fff", xmldecl=False, svgns=False, nl=False, omitsize=True
     )
     return Markup(drawing.getvalue().decode())  # noqa: S704 - drawn by us; the text is not in it
 

@@ -11,7 +11,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from platform_ui.accounts import limits, service
-from platform_ui.accounts.models import PasswordReset, User
+from platform_ui.accounts.models import ApiToken, PasswordReset, User
 from platform_ui.accounts.origin import Origin
 from platform_ui.accounts.sessions import hash_token
 from platform_ui.audit import service as audit
@@ -73,6 +73,8 @@ async def choose(session: AsyncSession, token: str, password: str, origin: Origi
     user = await session.get_one(User, row.user_id)
     if row.by_mail and user.email_verified_at is None:
         user.email_verified_at = now()
+        # Until now anybody may have used this address: what they keep for later must not count for its owner.
+        await session.execute(delete(ApiToken).where(ApiToken.user_id == user.id))
     service.refuse_weak(password, user.email, user.first_name, user.last_name)
     await session.delete(row)
     await service.set_password(session, user, password)

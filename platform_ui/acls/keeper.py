@@ -11,9 +11,11 @@ works at a time, whatever process it is in (``registry.wait_for_turn``).
 """
 
 import asyncio
+import contextlib
+import gc
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -112,7 +114,7 @@ async def apply(session: AsyncSession, port: AclPort, principals: Principals) ->
 
 async def ensure(
     session: AsyncSession, port: AclPort, principals: Principals, identities: Collection[str]
-) -> None:
+) -> frozenset[Entry]:
     """Bring the entries of given principals to the broker now, as this session sees the registry.
 
     For whoever starts a program that needs them at once. What the session has not committed yet counts; until
@@ -124,21 +126,37 @@ async def ensure(
         principals: How it comes to know who somebody is.
         identities: Principals, ``User:<kind>.<uid>``.
 
+    Returns:
+        All entries of them, which are at the broker now.
+
     Raises:
         BrokerError: A step failed.
     """
     await wait_for_turn(session)
     registry = await read_registry(session, principals)
-    await asyncio.to_thread(_ensure, registry, port, frozenset(identities))
+    return await asyncio.to_thread(_ensure, registry, port, frozenset(identities))
+
+
+@contextlib.contextmanager
+def _without_collection() -> Iterator[None]:
+    """Pause the search for cycles: a hundred thousand tuples have none, and looking for them takes long."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _compare(registry: Registry, port: AclPort) -> Comparison:
-    present = port.describe()
-    wanted = compile_entries(registry)
-    return Comparison(plan_changes(wanted, present, registry.systems), wanted, present)
+    with _without_collection():
+        present = port.describe()
+        wanted = compile_entries(registry)
+        return Comparison(plan_changes(wanted, present, registry.systems), wanted, present)
 
 
-def _ensure(registry: Registry, port: AclPort, identities: frozenset[str]) -> None:
+def _ensure(registry: Registry, port: AclPort, identities: frozenset[str]) -> frozenset[Entry]:
     wanted = frozenset(entry for entry in compile_entries(registry) if entry.principal in identities)
     present = _present(port, identities)
     carry_out(plan_changes(wanted, present), present, port)
@@ -151,6 +169,7 @@ def _ensure(registry: Registry, port: AclPort, identities: frozenset[str]) -> No
                 hint="Try again: it may be catching up after a restart.",
             )
         time.sleep(_FOLLOW_PAUSE_S)
+    return wanted
 
 
 def _present(port: AclPort, identities: frozenset[str]) -> frozenset[Entry]:
@@ -225,12 +244,21 @@ class AclKeeper:
     async def ensure(self, session: AsyncSession, identities: Collection[str]) -> None:
         """Bring the entries of given principals now; see `ensure`.
 
-        Where the broker enforces nothing, there is nothing to bring.
+        Where the broker enforces nothing, there is nothing to bring. What is brought is remembered, also when
+        the session ends without a commit: otherwise, what is withdrawn before the keeper has looked would
+        stand until the next comparison with the broker.
         """
         try:
-            await ensure(session, self._port, self._principals, identities)
+            made = await ensure(session, self._port, self._principals, identities)
         except AuthorizerMissingError as error:
             self._tell_once(error)
+        except BrokerError:
+            self._forget()
+            raise
+        else:
+            if self._brought is not None:
+                others = (entry for entry in self._brought if entry.principal not in identities)
+                self._brought = frozenset(others) | made
         self.bell.ring()
 
     async def drift(self, session: AsyncSession) -> Comparison:
@@ -249,8 +277,9 @@ class AclKeeper:
 
     def _bring_changes(self, registry: Registry) -> None:
         before = self._brought or frozenset()
-        wanted = compile_entries(registry)
-        plan = plan_changes(wanted, before)
+        with _without_collection():
+            wanted = compile_entries(registry)
+            plan = plan_changes(wanted, before)
         if plan.is_empty:
             return
         self._brought = None

@@ -67,7 +67,11 @@ async def _apps(session: AsyncSession) -> tuple[StreamAppState, ...]:
     for app, home, writes in rows:
         sources = _sources(home, app.statement)
         foreign = (one for one in sources if _company(one) != _company(writes))
-        permitted = app.stopped_by != CONTRACT and all((app.id, one, writes) in covered for one in foreign)
+        permitted = (
+            app.stopped_by != CONTRACT
+            and bool(sources)  # what cannot be read may need contracts that nobody can name
+            and all((app.id, one, writes) in covered for one in foreign)
+        )
         found.append(StreamAppState(home, app.name, sources, writes, permitted))
     return tuple(found)
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from platform_ui.db import Model
 
+MAX_OBJECT_NAME = 150
 HASH_LENGTH = 64
 SIGNATURE_LENGTH = 128
 
@@ -34,7 +35,7 @@ class AuditEntry(Model):
     user_email: Mapped[str] = mapped_column(String(254))
     actor_kind: Mapped[str] = mapped_column(String(10), default="person", server_default="person")
     action: Mapped[str] = mapped_column(String(50))
-    object_name: Mapped[str] = mapped_column(String(150))
+    object_name: Mapped[str] = mapped_column(String(MAX_OBJECT_NAME))
     detail: Mapped[dict[str, str]] = mapped_column(JSONB, default=dict)
     before: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     after: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))

@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Final, Protocol
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -60,6 +61,18 @@ class LogRecord:
     at: datetime
 
 
+class TopicAwaitedError(BrokerError):
+    """The topic of a record is not there, and may only be new; nothing was sent.
+
+    Attributes:
+        record: The first such record.
+    """
+
+    def __init__(self, record: LogRecord) -> None:
+        super().__init__(f"The topic {record.topic} is not there (yet).")
+        self.record = record
+
+
 class LogSink(Protocol):
     """Takes records; blocks until they are safe."""
 
@@ -67,6 +80,7 @@ class LogSink(Protocol):
         """Send records in their order; all are acknowledged when this returns.
 
         Raises:
+            TopicAwaitedError: nothing was sent, because a topic may have to be waited for.
             BrokerError: at least one is not.
         """
 
@@ -158,12 +172,28 @@ async def publish(sessions: Sessions, sink: LogSink, *, batch: int = BATCH) -> i
                 .limit(batch)
             )
         ).all()
-        records = [one for entry in entries for one in records_of(entry)]
+        sent = await _send(entries, sink)
+        if sent:
+            reader.position = entries[sent - 1].position or reader.position
+        return sent
+
+
+async def _send(entries: Sequence[AuditEntry], sink: LogSink) -> int:
+    """Send entries, those before one whose topic is waited for if there is one; return how many.
+
+    So who makes and removes systems all the time holds up nobody for longer than `GRACE`.
+    """
+    records = [one for entry in entries for one in records_of(entry)]
+    try:
         if records:
             await asyncio.to_thread(sink.send, records)
-        if entries:
-            reader.position = entries[-1].position or reader.position
-        return len(entries)
+    except TopicAwaitedError as error:
+        awaited = error.record
+        before = list(takewhile(lambda entry: awaited not in records_of(entry), entries))
+        if not before:
+            raise
+        return await _send(before, sink)
+    return len(entries)
 
 
 class KafkaLogSink:
@@ -219,12 +249,13 @@ class KafkaLogSink:
         """Leave out what is for systems that are gone.
 
         Raises:
-            BrokerError: a topic is missing that may just not be known to every broker yet.
+            TopicAwaitedError: a topic is missing that may just not be known to every broker yet.
         """
         known = producer.list_topics(timeout=TIMEOUT_S).topics
         missing = [record for record in records if record.topic not in known]
-        if any(self._clock() - record.at < GRACE for record in missing):
-            raise BrokerError(f"The topic {missing[-1].topic} is not there (yet).")
+        awaited = next((record for record in missing if self._clock() - record.at < GRACE), None)
+        if awaited is not None:
+            raise TopicAwaitedError(awaited)
         for topic in {record.topic for record in missing}:
             _log.info("audit entries for %s are not sent: there is no such topic", topic)
         return [record for record in records if record.topic in known]

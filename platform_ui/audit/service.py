@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, event, or_, sele
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapper
 
-from platform_ui.audit.models import AuditEntry
+from platform_ui.audit.models import MAX_OBJECT_NAME, AuditEntry
 from platform_ui.audit.origin import current_origin
 from platform_ui.changes import announce
 from platform_ui.db import now
@@ -107,7 +107,7 @@ def record(
             user_email=user.email,
             actor_kind=_kind_of(user),
             action=action,
-            object_name=object_name,
+            object_name=object_name[:MAX_OBJECT_NAME],  # an e-mail address may be longer
             detail=detail,
             before=None if before is None else _plain(before),
             after=None if after is None else _plain(after),
@@ -168,6 +168,14 @@ async def entries_of(
     """Return the latest entries of an object and of everything whose name begins with it, newest first."""
     statement = select(AuditEntry).where(_is_within(object_name))
     return (await session.scalars(statement.order_by(AuditEntry.id.desc()).limit(limit))).all()
+
+
+async def last_actor(session: AsyncSession, action: str, object_name: str) -> uuid.UUID | None:
+    """Return the person who was the last to do something to an object of a name, or nothing."""
+    statement = select(AuditEntry.user_id).where(
+        AuditEntry.action == action, AuditEntry.object_name == object_name
+    )
+    return await session.scalar(statement.order_by(AuditEntry.id.desc()).limit(1))
 
 
 async def find(

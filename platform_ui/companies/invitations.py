@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from fastapi import Request
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from platform_ui import mail
@@ -128,7 +128,9 @@ async def invite(
     return Invited(email, str(role), place.name, token, by_mail)
 
 
-async def tell(request: Request, settings: PlatformSettings, user: User, invited: Invited) -> str:
+async def tell(
+    session: AsyncSession, request: Request, settings: PlatformSettings, user: User, invited: Invited
+) -> str:
     """Send the link; return it when it must be passed on by hand, because no mail could be sent."""
     link = f"{site_url(request)}/invitations/{invited.token}"
     if settings.mail is None or not invited.by_mail:
@@ -141,6 +143,10 @@ async def tell(request: Request, settings: PlatformSettings, user: User, invited
     try:
         await mail.send(settings.mail, invited.email, f"{user.full_name} invites you to {invited.name}", text)
     except MailError:
+        # Whoever gets the link by another way has not shown that the address is theirs.
+        is_this = Invitation.token_hash == hash_token(invited.token)
+        await session.execute(update(Invitation).where(is_this).values(by_mail=False))
+        await session.commit()
         return link
     return ""
 

@@ -89,7 +89,7 @@ async def add_member(
             invited = await invitations.invite_to_company(
                 database, user, name, form, origin_of(page.request), by_mail=settings.mail is not None
             )
-            link = await invitations.tell(page.request, settings, user, invited)
+            link = await invitations.tell(database, page.request, settings, user, invited)
             if link:
                 return await _members(page, database, user, company, link=link, invited=form.email)
             return page.redirect(f"/companies/{name}/members", f"{form.email} is invited by mail.")

@@ -102,10 +102,16 @@ async def role_in(session: AsyncSession, user: User, company: Company) -> Role |
 async def create_company(session: AsyncSession, user: User, form: CompanyForm) -> Company:
     """Create a company; its creator becomes its first owner.
 
+    The name of a company that was deleted is free for whoever deleted it only: what was recorded and written
+    down under its name stays, and must not fall to somebody else.
+
     Raises:
         ConflictError: the name is taken.
     """
     present = now()
+    deleter = await audit.last_actor(session, "company.deleted", form.name)
+    if deleter not in {None, user.id}:
+        raise _taken(form.name)
     company = Company(
         id=new_id(), name=form.name, description=form.description, created_at=present, created_by=user.id
     )
@@ -113,17 +119,19 @@ async def create_company(session: AsyncSession, user: User, form: CompanyForm) -
         async with session.begin_nested():
             session.add(company)
     except IntegrityError as error:
-        raise ConflictError(
-            f"There is already a company named {form.name}.",
-            code="company.exists",
-            fields={
-                "enterprise": f"{form.name} is taken: choose another name, or ask its admins to add you."
-            },
-        ) from error
+        raise _taken(form.name) from error
     _add(session, user, company, user, Role.OWNER)
     audit.record(session, user, "company.created", company.name)
     await session.commit()
     return company
+
+
+def _taken(name: str) -> ConflictError:
+    return ConflictError(
+        f"There is already a company named {name}.",
+        code="company.exists",
+        fields={"enterprise": f"{name} is taken: choose another name, or ask its admins to add you."},
+    )
 
 
 async def delete_company(session: AsyncSession, user: User, name: str) -> None:

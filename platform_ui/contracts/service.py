@@ -306,7 +306,7 @@ async def expire(session: AsyncSession) -> list[str]:
         .where(
             Contract.state == ACTIVE, ContractVersion.state == IN_FORCE, ContractVersion.ends_at <= present
         )
-        .with_for_update(of=Contract, skip_locked=True)
+        .with_for_update(of=Contract, skip_locked=True, key_share=True)
     )
     ended = []
     for contract, version in (await session.execute(over)).all():

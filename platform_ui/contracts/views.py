@@ -115,10 +115,12 @@ class ContractView:
         """Whether the person may see what would leave, be it masked.
 
         The consumer's side does so only once the provider's has written or signed the version: else everybody
-        could ask for anything and learn from the counts.
+        could ask for anything and learn from the counts. It does so no more when the contract has ended: then
+        nothing would leave.
         """
         agreed = version.side == PROVIDER or self.signature(version, PROVIDER) is not None
-        return self.previews_in_full or (CONSUMER in self.seen and agreed)
+        lasts = self.contract.state != ENDED and self.contract.provider_id is not None
+        return self.previews_in_full or (CONSUMER in self.seen and agreed and lasts)
 
     @property
     def next_step(self) -> str:
@@ -133,6 +135,8 @@ class ContractView:
                 contract.provider if side == PROVIDER else contract.consumer for side in self.waits_for
             ]
             return f"Waits for an agent of {' and of '.join(missing)} to sign."
+        if not self.is_active:
+            return "Its end has come: change the terms, or request a new one."
         return "In force: stream apps may use it."
 
 
@@ -257,7 +261,8 @@ async def _views(
 ) -> list[ContractView]:
     statement = select(Contract).where(condition).order_by(Contract.created_at.desc(), Contract.id)
     if lock:
-        statement = statement.with_for_update().execution_options(populate_existing=True)
+        # Apps that refer to it are no reason to wait: a revocation must not wait for a deployment.
+        statement = statement.with_for_update(key_share=True).execution_options(populate_existing=True)
     contracts = (await session.scalars(statement)).all()
     keys = [contract.id for contract in contracts]
     versions: dict[str, list[ContractVersion]] = defaultdict(list)

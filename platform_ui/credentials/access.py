@@ -4,7 +4,7 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
-from platform_ui.credentials.service import Issuer
+from platform_ui.credentials.service import Issuer, TokenMaker
 from platform_ui.errors import ConflictError, NotFoundError
 from platform_ui.pki.authority import Authority
 from platform_ui.settings import CurrentSettings
@@ -14,6 +14,11 @@ def _authority(request: Request) -> Authority | None:
     return cast("Authority | None", request.app.state.authority)
 
 
+def _token_maker(request: Request) -> TokenMaker | None:
+    return cast("TokenMaker | None", request.app.state.client_token)
+
+
+ClientTokens = Annotated[TokenMaker | None, Depends(_token_maker)]
 MaybeAuthority = Annotated[Authority | None, Depends(_authority)]
 
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from platform_ui.accounts.access import LoggedIn
 from platform_ui.browser import attachment, proves_itself
 from platform_ui.credentials import renewal, service
-from platform_ui.credentials.access import CurrentIssuer, KnownAuthority
+from platform_ui.credentials.access import ClientTokens, CurrentIssuer, KnownAuthority
 from platform_ui.credentials.forms import EnrolmentForm, RenewalForm, RequestForm, RevocationForm
 from platform_ui.credentials.models import IssuedCertificate
 from platform_ui.credentials.renewal import NewCertificate
@@ -121,10 +121,17 @@ async def show_credentials(database: Database, user: LoggedIn, system: str, name
 
 @router.post("/systems/{system}/clients/{name}/credentials/archive", response_class=Response)
 async def issue_archive(
-    *, database: Database, user: LoggedIn, issuer: CurrentIssuer, system: str, name: str
+    *,
+    database: Database,
+    user: LoggedIn,
+    issuer: CurrentIssuer,
+    tokens: ClientTokens,
+    system: str,
+    name: str,
 ) -> Response:
-    """Make a key and a certificate; the answer is a tar.gz archive, and the only place where the key is."""
-    bundle = (await service.issue(database, user, (system, name), issuer)).bundle
+    """Make key, certificate and token; the answer, a tar.gz archive, is the only place where the key is."""
+    issued = await service.issue(database, user, (system, name), issuer)
+    bundle = await service.with_token(database, user, (system, name), issued, tokens)
     return attachment(bundle.pack(now()), f"{bundle.folder}.tar.gz", MEDIA_TYPE)
 
 

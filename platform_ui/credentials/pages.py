@@ -9,12 +9,12 @@ from platform_ui.accounts.access import LoggedIn
 from platform_ui.accounts.models import User
 from platform_ui.browser import attachment
 from platform_ui.credentials import service
-from platform_ui.credentials.access import CurrentIssuer, KnownAuthority, MaybeAuthority
+from platform_ui.credentials.access import ClientTokens, CurrentIssuer, KnownAuthority, MaybeAuthority
 from platform_ui.credentials.forms import MAX_PEM, RequestForm, RevocationForm
 from platform_ui.db import Database, now
 from platform_ui.errors import FormError, PlatformError, status_of
 from platform_ui.fields import read_form
-from platform_ui.pki.archive import MEDIA_TYPE
+from platform_ui.pki.archive import MEDIA_TYPE, ClientBundle
 from platform_ui.pki.authority import Authority
 from platform_ui.pki.proofs import fingerprint
 from platform_ui.web import CurrentPage, Page
@@ -45,16 +45,29 @@ async def show_credentials(
 
 @router.post("/systems/{system}/clients/{name}/credentials/archive")
 async def issue_archive(
-    *, database: Database, user: LoggedIn, issuer: CurrentIssuer, system: str, name: str
+    *,
+    database: Database,
+    user: LoggedIn,
+    issuer: CurrentIssuer,
+    tokens: ClientTokens,
+    system: str,
+    name: str,
 ) -> Response:
-    """Make a key and a certificate, and send both at once: the platform keeps no key."""
+    """Make a key, a certificate and a token, and send all at once: the platform keeps no key."""
     issued = await service.issue(database, user, (system, name), issuer)
-    return _archive(issued)
+    return _archive(await service.with_token(database, user, (system, name), issued, tokens))
 
 
 @router.post("/systems/{system}/clients/{name}/credentials/request")
 async def sign_request(
-    page: CurrentPage, *, database: Database, user: LoggedIn, issuer: CurrentIssuer, system: str, name: str
+    page: CurrentPage,
+    *,
+    database: Database,
+    user: LoggedIn,
+    issuer: CurrentIssuer,
+    tokens: ClientTokens,
+    system: str,
+    name: str,
 ) -> Response:
     """Sign a request that was pasted or uploaded; the key stays where it was made."""
     try:
@@ -64,7 +77,7 @@ async def sign_request(
         await database.rollback()
         await database.refresh(user)
         return await _show(page, database, user, (system, name), issuer.authority, error=error)
-    return _archive(issued)
+    return _archive(await service.with_token(database, user, (system, name), issued, tokens))
 
 
 @router.post("/systems/{system}/clients/{name}/credentials/token")
@@ -102,8 +115,7 @@ def _address(system: str, name: str) -> str:
     return f"/systems/{system}/clients/{name}/credentials"
 
 
-def _archive(issued: service.IssuedBundle) -> Response:
-    bundle = issued.bundle
+def _archive(bundle: ClientBundle) -> Response:
     return attachment(bundle.pack(now()), f"{bundle.folder}.tar.gz", MEDIA_TYPE)
 
 

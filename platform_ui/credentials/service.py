@@ -6,9 +6,10 @@ answer and forgotten.
 """
 
 import hashlib
+import logging
 import secrets
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -30,7 +31,7 @@ from platform_ui.credentials.models import (
     IssuedCertificate,
 )
 from platform_ui.db import now
-from platform_ui.errors import ConflictError, FormError, NotFoundError
+from platform_ui.errors import ConflictError, FormError, MetadataError, NotFoundError
 from platform_ui.pki.archive import ClientBundle
 from platform_ui.pki.authority import Authority, IssuedCredentials, RequestRefusedError
 from platform_ui.pki.names import Identity, Kind
@@ -39,9 +40,12 @@ from platform_ui.settings import PlatformSettings
 from platform_ui.systems.models import System
 from streamhub.runner.credentials import AppCredentials
 
+_log = logging.getLogger(__name__)
+
 APP_LIFETIME: Final = timedelta(days=7)
 TOKEN_LIFETIME: Final = timedelta(hours=1)
 TOKEN_PREFIX: Final = "dtwin_enrol_"  # noqa: S105 - no secret: it tells what a found text is
+TokenMaker = Callable[[AsyncSession, User, str, str], Awaitable[str]]
 RENEWED_AT: Final = 1 / 3
 """A certificate is renewed when this part of its time is left."""
 _TOKEN_BYTES: Final = 32
@@ -146,6 +150,34 @@ async def issue(
     audit.record(session, user, "credential.issued", credential.name, serial=row.serial, origin=origin)
     await session.commit()
     return IssuedBundle(certificate, _bundle(issuer, client, system, certificate, made))
+
+
+async def with_token(
+    session: AsyncSession,
+    user: User,
+    client_name: tuple[str, str],
+    issued: IssuedBundle,
+    make_token: TokenMaker | None,
+) -> ClientBundle:
+    """Return what was issued, with a token by which SensorThings knows the client app as well.
+
+    Without SensorThings the certificate is good all the same: the token can be made later, on its own page.
+
+    Args:
+        session: the database.
+        user: an agent of the system.
+        client_name: the full name of the system, and the client app's name in it.
+        issued: the certificate and what goes with it.
+        make_token: makes a token of a client app; None where nobody administers SensorThings.
+    """
+    if make_token is None:
+        return issued.bundle
+    try:
+        token = await make_token(session, user, *client_name)
+    except MetadataError as error:
+        _log.warning("the archive of %s has no token: %s", ".".join(client_name), error)
+        return issued.bundle
+    return replace(issued.bundle, sensorthings_token=token)
 
 
 def signed(

@@ -1,5 +1,7 @@
 """The page that says why somebody may do something, or what is missing."""
 
+from typing import Final
+
 from fastapi import APIRouter
 from starlette.responses import Response
 
@@ -18,7 +20,11 @@ from platform_ui.web import CurrentPage
 
 router = APIRouter(include_in_schema=False)
 
-ACTIONS = (*(f"{verb} {thing}" for verb, thing in people.RULES), *Action, asking.RECEIVE)
+ACTIONS: Final = {
+    "On the platform": tuple(f"{verb} {thing}" for verb, thing in people.RULES),
+    "At Kafka": tuple(Action),
+    "By contract": (asking.RECEIVE,),
+}
 
 
 @router.get("/explain")

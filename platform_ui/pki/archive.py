@@ -16,6 +16,8 @@ MEDIA_TYPE: Final = "application/gzip"
 _PRIVATE: Final = 0o600
 _PUBLIC: Final = 0o644
 _KEY_FILE: Final = "key.pem"
+_TOKEN_FILE: Final = "sensorthings.token"  # noqa: S105 - a name, no secret
+_SECRET_FILES: Final = frozenset({_KEY_FILE, _TOKEN_FILE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,7 @@ class ClientBundle:
         configuration: What the program passes to ``DigitalTwinClient``.
         platform_url: The address of the platform, where the device renews its certificate.
         until: When the certificate ends.
+        sensorthings_token: By which SensorThings knows the client app; empty when none was made.
     """
 
     authority_pem: str
@@ -37,6 +40,7 @@ class ClientBundle:
     configuration: Mapping[str, str]
     platform_url: str
     until: datetime
+    sensorthings_token: str = field(default="", repr=False)
 
     @property
     def folder(self) -> str:
@@ -52,7 +56,8 @@ class ClientBundle:
             "configuration.json": json.dumps(dict(self.configuration), indent=2) + "\n",
             "README.txt": self._readme(),
         }
-        return found | ({_KEY_FILE: self.key_pem} if self.key_pem else {})
+        secret = {_KEY_FILE: self.key_pem, _TOKEN_FILE: self.sensorthings_token}
+        return found | {name: text for name, text in secret.items() if text}
 
     def pack(self, at: datetime) -> bytes:
         """Return a gzip-compressed tar archive; only its owner may read the key.
@@ -66,7 +71,7 @@ class ClientBundle:
                 content = text.encode()
                 entry = tarfile.TarInfo(f"{self.folder}/{name}")
                 entry.size, entry.mtime = len(content), int(at.timestamp())
-                entry.mode = _PRIVATE if name == _KEY_FILE else _PUBLIC
+                entry.mode = _PRIVATE if name in _SECRET_FILES else _PUBLIC
                 archive.addfile(entry, io.BytesIO(content))
         return packed.getvalue()
 
@@ -79,6 +84,8 @@ class ClientBundle:
             "DTWIN_KAFKA__SSL_KEY_FILE": _KEY_FILE,
             "DTWIN_PLATFORM__URL": self.platform_url,
         }
+        if self.sensorthings_token:
+            values["DTWIN_SENSORTHINGS__TOKEN_FILE"] = _TOKEN_FILE
         return "".join(f"{name}={value}\n" for name, value in values.items())
 
     def _readme(self) -> str:

@@ -47,11 +47,13 @@ document.addEventListener("DOMContentLoaded", () => {
     button.type = "button";
     button.className = "ghost show-password";
     button.textContent = "Show";
+    button.title = "Show what is typed";
     button.setAttribute("aria-controls", input.id);
     button.addEventListener("click", () => {
       const isShown = input.type === "text";
       input.type = isShown ? "password" : "text";
       button.textContent = isShown ? "Show" : "Hide";
+      button.title = isShown ? "Show what is typed" : "Hide what is typed";
     });
     input.after(button);
   }

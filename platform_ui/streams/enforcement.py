@@ -103,9 +103,9 @@ class Enforcement:
     async def _stop(self, session: AsyncSession, view: AppView) -> None:
         """The runner first: a crash in between leaves an app that stands, and nobody who stopped it."""
         self._deployed.pop(view.app_id, None)
-        app = await session.get(StreamApp, view.app.id, populate_existing=True, with_for_update=True)
+        app = await self._hold(session, view)
         held = await permissions(session, StreamApp.id == view.app.id)
-        if app is None or held[app.id].permitted:  # somebody was faster
+        if app is None or held[app.id].permitted:  # somebody was faster, or is at it
             await session.commit()
             return
         await call_runner(self._ports.runner.stop, view.app_id)
@@ -116,10 +116,15 @@ class Enforcement:
         _log.warning("%s is stopped: no contract in force for %s", view.app_id, lacking)
 
     async def _deploy(self, session: AsyncSession, view: AppView, *, is_ageing: bool) -> None:
+        """With what is true while the app is held: whoever began with other terms has ended by then."""
+        app = await self._hold(session, view)
         deployed = await call_runner(self._ports.runner.specification, view.app_id)
-        if deployed is None:  # removed meanwhile
+        if app is None or deployed is None or app.stopped_by is not None:  # somebody was faster, or is at it
             return
-        wanted = specification_of(view.permission, view.app.statement, self._ports.brokers)
+        held = (await permissions(session, StreamApp.id == app.id))[app.id]
+        if not held.permitted:
+            return
+        wanted = specification_of(held, app.statement, self._ports.brokers)
         specification = replace(wanted, datastreams=deployed.datastreams)
         if is_ageing or deployed.contracts != specification.contracts:
             await start(session, specification, self._ports)
@@ -129,7 +134,16 @@ class Enforcement:
                 view.app_id,
                 "it needs a new certificate" if is_ageing else "the terms of its contracts have changed",
             )
-        self._deployed[view.app_id] = view.permission.terms
+        self._deployed[view.app_id] = held.terms
+
+    async def _hold(self, session: AsyncSession, view: AppView) -> StreamApp | None:
+        """Hold an app until the commit; nothing when it is gone, or held by somebody who is changing it.
+
+        The others do not wait for that one: it is looked at again after the period.
+        """
+        return await session.get(
+            StreamApp, view.app.id, populate_existing=True, with_for_update={"skip_locked": True}
+        )
 
     async def _certified(self, session: AsyncSession) -> set[str]:
         """Return the apps that need no new certificate: theirs is young enough, or they are blocked."""

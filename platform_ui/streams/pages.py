@@ -11,6 +11,7 @@ from platform_ui.fields import read_form
 from platform_ui.streams import service, statements
 from platform_ui.streams.access import Ports, Runner
 from platform_ui.streams.forms import CheckForm, StatementForm, StreamAppForm
+from platform_ui.streams.permission import AMBIGUOUS
 from platform_ui.systems import service as systems
 from platform_ui.web import CurrentPage, Page
 from streamhub.explanation import Section
@@ -63,6 +64,7 @@ async def show_form(page: CurrentPage, database: Database, user: LoggedIn, syste
         values=values,
         errors={},
         lacking=None,
+        choices={},
     )
 
 
@@ -71,12 +73,13 @@ async def create_app(
     page: CurrentPage, database: Database, user: LoggedIn, ports: Ports, system: str
 ) -> Response:
     """Create a stream app."""
-    values = await page.form()
+    values = await _form_of(page)
     found = await systems.get_system(database, user, system)
     try:
         form = read_form(StreamAppForm, values)
         app = await service.create_app(database, user, system, form, ports.metadata)
     except PlatformError as error:
+        typed = (found.name, values.get("statement", ""), values.get("target_system", ""))
         return page.render(
             "streams/new.html",
             status=status_of(error),
@@ -85,10 +88,19 @@ async def create_app(
             values=values,
             errors=error.fields,
             lacking=error if isinstance(error, ContractNeededError) else None,
+            choices=await service.choices_of(database, user, *typed) if error.code == AMBIGUOUS else {},
         )
     return page.redirect(
         f"/systems/{system}/apps/{app.name}", f"{app.name} is created. Deploy it to let it run."
     )
+
+
+async def _form_of(page: Page) -> dict[str, str]:
+    """Return the fields; contracts may be chosen for several sources, by one select each."""
+    chosen = (await page.request.form()).getlist("contracts")
+    return await page.form() | {
+        "contracts": " ".join(one for one in chosen if isinstance(one, str)).replace("\x00", "")
+    }
 
 
 @router.get("/systems/{system}/apps/{name}")
@@ -97,28 +109,34 @@ async def show_app(
 ) -> Response:
     """Show a stream app."""
     view = await service.get_app(database, user, system, name, runner)
-    return await _show(page, database, view, runner)
+    return await _show(page, database, user, view, runner)
 
 
 async def _show(
     page: Page,
     database: Database,
+    user: LoggedIn,
     view: service.AppView,
     runner: Runner,
     *,
     error: PlatformError | None = None,
     statement: str | None = None,
 ) -> Response:
+    typed = view.app.statement if statement is None else statement
+    is_ambiguous = error is not None and error.code == AMBIGUOUS
     return page.render(
         "streams/show.html",
         status=status_of(error) if error else 200,
         view=view,
         log=await service.log_of(view, runner, LOG_LINES),
         entries=await audit.entries_of(database, view.app_id) if view.is_ours else [],
-        values={"statement": view.app.statement if statement is None else statement},
+        values={"statement": typed},
         errors=error.fields if error else {},
         outputs=await service.outputs_of(view, runner),
         further=view.permission.sources[1:],
+        choices=await service.choices_of(database, user, view.source, typed, view.target)
+        if is_ambiguous
+        else {},
         error=error,
     )
 
@@ -137,13 +155,13 @@ async def change_statement(
     page: CurrentPage, *, database: Database, user: LoggedIn, ports: Ports, system: str, name: str
 ) -> Response:
     """Save another statement."""
-    values = await page.form()
+    values = await _form_of(page)
     view = await service.get_app(database, user, system, name, ports.runner)
     try:
         await service.change_statement(database, user, view, read_form(StatementForm, values), ports)
     except (ContractNeededError, FormError, MetadataError) as error:
         typed = values.get("statement", "")
-        return await _show(page, database, view, ports.runner, error=error, statement=typed)
+        return await _show(page, database, user, view, ports.runner, error=error, statement=typed)
     notice = (
         "The statement is saved; the app restarts with it." if view.is_wanted else "The statement is saved."
     )
@@ -161,7 +179,7 @@ async def deploy_app(
     except (ContractNeededError, FormError, MetadataError) as error:
         if not view.is_ours:  # there is no form that could show it
             raise
-        return await _show(page, database, view, ports.runner, error=error)
+        return await _show(page, database, user, view, ports.runner, error=error)
     return page.redirect(view.url, f"{name} is being started.")
 
 

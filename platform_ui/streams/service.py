@@ -13,15 +13,18 @@ Datastreams are registered. Whether an app runs is asked from the runner, never 
 import asyncio
 from dataclasses import replace
 
-from sqlalchemy import true
+from sqlalchemy import Connection, event, select, true
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapper
 
 from client.errors import InvalidNameError
 from client.messaging.topics import SystemName
 from platform_ui.accounts.models import User
 from platform_ui.accounts.service import new_id
 from platform_ui.audit import service as audit
+from platform_ui.clients.models import ClientApp
+from platform_ui.contracts.views import InForce, list_contracts
 from platform_ui.credentials.service import end_app
 from platform_ui.db import now
 from platform_ui.errors import ConflictError, ContractNeededError, FormError
@@ -49,6 +52,7 @@ from streamhub.outputs import MetadataRegistry
 __all__ = [
     "AppView",
     "change_statement",
+    "choices_of",
     "create_app",
     "delete_app",
     "deploy_app",
@@ -120,6 +124,29 @@ async def create_app(
     return app
 
 
+async def choices_of(
+    session: AsyncSession, user: User, source: str, statement: str, target_name: str
+) -> dict[str, list[InForce]]:
+    """Return the contracts among which a person chooses for an app, by each source that several fit.
+
+    Args:
+        session: the database.
+        user: who chooses; the purpose of a contract that they do not see is left out.
+        source: full name of the system that the app belongs to.
+        statement: what it is to run.
+        target_name: full name of the system that receives.
+    """
+    target = await systems.find_system(session, target_name)
+    sources = (source, *statements.further_sources(statement, source))
+    fitting = await permission.candidates(session, sources, target, target_name)
+    seen = {view.contract.id for view in await list_contracts(session, user)}
+    return {
+        name: [one if one.terms.id in seen else replace(one, purpose="") for one in contracts]
+        for name, contracts in fitting.items()
+        if len(contracts) > 1
+    }
+
+
 async def find_lacking(session: AsyncSession, system: System, form: CheckForm) -> ContractNeededError | None:
     """Return which contract an app would lack, while its statement is being typed; nothing when none.
 
@@ -180,18 +207,20 @@ async def change_statement(
         RunnerError: the runner did not take it; the old one stays.
     """
     require_source_side(view)
+    await session.refresh(view.app, with_for_update=True)  # the enforcement may be deploying or stopping it
+    is_wanted = view.is_wanted and view.app.stopped_by is None
     permitted = await _contracts(session, view, form.statement, form.contracts)
     await statements.check_statement(
         session, user, view.source, form.statement, ports.metadata, target=view.target
     )
     specification = specification_of(permitted, form.statement, ports.brokers)
-    if view.is_wanted:
+    if is_wanted:
         specification = await with_outputs(specification, ports)
     view.app.statement = form.statement
     view.app.changed_at = now()
     audit.record(session, user, "stream.changed", view.app_id, statement=form.statement)
     await session.flush()
-    if view.is_wanted:
+    if is_wanted:
         await start(session, specification, ports)
     await session.commit()
 
@@ -319,3 +348,29 @@ async def outputs_of(view: AppView, runner: StreamRunner) -> list[OutputView]:
         app_name=view.app.name,
         registered=deployed.datastreams.items() if deployed is not None else (),
     )
+
+
+@event.listens_for(ClientApp, "before_insert")
+def _name_client(_: Mapper[ClientApp], connection: Connection, client: ClientApp) -> None:
+    """Client apps know nothing of stream apps, which stand above them; so they are looked at from here."""
+    _refuse_shared_name(connection, client, StreamApp)
+
+
+@event.listens_for(StreamApp, "before_insert")
+def _name_app(_: Mapper[StreamApp], connection: Connection, app: StreamApp) -> None:
+    _refuse_shared_name(connection, app, ClientApp)
+
+
+def _refuse_shared_name(
+    connection: Connection, fresh: ClientApp | StreamApp, kind: type[ClientApp | StreamApp]
+) -> None:
+    """Refuse the name of the other kind: a device could move the app's place, or end its transactions.
+
+    Raises:
+        ConflictError: it is taken; both would use one consumer group and one kind of transactional ids.
+    """
+    same = select(kind.id).where(kind.system_id == fresh.system_id, kind.name == fresh.name)
+    if connection.scalar(same) is not None:
+        word = "client app" if kind is ClientApp else "stream app"
+        reason = f"The system has a {word} named {fresh.name}: choose another name."
+        raise ConflictError(reason, code="app.name_taken", fields={"name": reason})

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from client.errors import SensorThingsError
+from client.messaging.topics import SystemName
 from platform_ui.accounts.models import User
 from platform_ui.contracts.service import is_needed
 from platform_ui.errors import ConflictError, FormError, MetadataError
@@ -117,24 +118,33 @@ async def _check_access(
     foreign = [
         source
         for source in compiled.tree.streams
-        if source.system not in {home, ANY_SYSTEM} and not _by_contract(source.system, target)
+        if source.system not in {home, ANY_SYSTEM}
+        and not (_by_contract(source.system, target) and _is_party(home, source.system, target))
     ]
     if not foreign:
         return
     operated = (
         select(System.name)
         .join(SystemAgent, SystemAgent.system_id == System.id)
-        .where(SystemAgent.user_id == user.id, System.name.in_({source.system for source in foreign}))
+        .where(
+            SystemAgent.user_id == user.id, System.name.in_({target, *(source.system for source in foreign)})
+        )
     )
     known = set((await session.scalars(operated)).all())
     for source in foreign:
-        if source.system not in known:
+        if source.system not in known and not (_by_contract(source.system, target) and target in known):
             raise QueryTypeError(
                 f"you are no agent of {source.system}: ask one of its agents to add you, or leave it out",
                 statement=compiled.text,
                 line=source.at.line,
                 column=source.at.column,
             )
+
+
+def _is_party(home: str, source: str, target: str | None) -> bool:
+    """Tell whether the app's own system is of a company that signed: others may not use their contract."""
+    ends = {SystemName.parse(name).company for name in (source, target) if name is not None}
+    return SystemName.parse(home).company in ends
 
 
 def _by_contract(source: str, target: str | None) -> bool:

@@ -44,7 +44,7 @@ async def add_member(
             invited = await invitations.invite_to_system(
                 database, user, name, form, origin_of(page.request), by_mail=settings.mail is not None
             )
-            link = await company_invitations.tell(page.request, settings, user, invited)
+            link = await company_invitations.tell(database, page.request, settings, user, invited)
             if link:
                 return await _members(page, database, user, system, link=link, invited=form.email)
             return page.redirect(f"/systems/{name}/members", f"{form.email} is invited by mail.")

@@ -122,7 +122,10 @@ async def system_names(session: Session, ids: Sequence[int]) -> dict[int, str]:
 
 
 async def put_principal(session: Session, state: PrincipalState) -> bool:
-    """Make a principal be exactly as described; its tokens stay.
+    """Make a principal be exactly as described.
+
+    Its tokens stay, unless other certificates take the place of those it had: then whoever held the old ones
+    must not go on with a token either.
 
     Args:
         session: Inside a transaction.
@@ -150,6 +153,7 @@ async def put_principal(session: Session, state: PrincipalState) -> bool:
     made = insert(principal).values(name=state.name, **columns).on_conflict_do_nothing()
     is_new = await session.run(made) > 0
     if not is_new:
+        await _end_replaced_tokens(session, state)
         await session.run(update(principal).where(principal.c.name == state.name).values(columns))
     identifier = await _principal_id(session, state.name)
     await session.run(delete(access_grant).where(access_grant.c.principal_id == identifier))
@@ -160,6 +164,19 @@ async def put_principal(session: Session, state: PrincipalState) -> bool:
         ]
         await session.run(insert(access_grant).values(rows))
     return is_new
+
+
+async def _end_replaced_tokens(session: Session, state: PrincipalState) -> None:
+    replaced = select(principal.c.id).where(
+        principal.c.name == state.name,
+        principal.c.certificate.is_not(None),
+        principal.c.certificate.is_distinct_from(state.certificate),
+    )
+    await session.run(
+        update(token)
+        .where(token.c.principal_id.in_(replaced), token.c.revoked.is_(None))
+        .values(revoked=func.now())
+    )
 
 
 async def _check_certificate(session: Session, state: PrincipalState) -> None:

@@ -284,6 +284,7 @@ Index(
     "uq_observation_dt_id",
     observation.c.dt_id,
     observation.c.phenomenon_start,
+    observation.c.datastream_id,  # else a device could take the ids of another system's records
     unique=True,
     postgresql_where=observation.c.dt_id.is_not(None),
 )

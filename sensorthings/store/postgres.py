@@ -157,7 +157,7 @@ _CLEAR_STAGING = prepare(text(f"DELETE FROM pg_temp.{_STAGING}"))  # noqa: S608 
 _STORE_ONCE = prepare(
     text(
         f"INSERT INTO {SCHEMA}.observation ({_NAMES}) SELECT {_NAMES} FROM pg_temp.{_STAGING} ORDER BY dt_id"  # noqa: S608
-        " ON CONFLICT (dt_id, phenomenon_start) WHERE dt_id IS NOT NULL DO NOTHING"
+        " ON CONFLICT (dt_id, phenomenon_start, datastream_id) WHERE dt_id IS NOT NULL DO NOTHING"
     )
 )
 

@@ -55,6 +55,7 @@ def site(
         "DTWIN_KAFKA__BOOTSTRAP_SERVERS": kafka_bootstrap,
         "DTWIN_SENSORTHINGS__URL": f"http://127.0.0.1:{any_free_port()}",  # nobody answers: units stay away
         "DTWIN_RUNNER__DIRECTORY": str(folder / "runner"),
+        **authority(),
     }
     subprocess.run(
         [sys.executable, "-m", "platform_ui", "load-demo"],
@@ -82,6 +83,15 @@ def site(
                 process.terminate()
             for process in processes:
                 process.wait(timeout=30)
+
+
+def authority() -> dict[str, str]:
+    """Name the authority of the fixture's broker, by which stream apps get their certificates."""
+    folder = Path(os.environ.get("DTWIN_KAFKA__SSL_CA_FILE", "")).parent
+    passphrase = folder / "passphrase"
+    if not passphrase.is_file():
+        return {}
+    return {"DTWIN_PKI__DIRECTORY": str(folder), "DTWIN_PKI__PASSPHRASE_FILE": str(passphrase)}
 
 
 def stop_apps(folder: Path) -> None:

@@ -109,7 +109,7 @@ def test_a_new_person_comes_from_sign_up_to_the_first_program(page: Page) -> Non
     page.get_by_label("First name").fill("Mia")
     page.get_by_label("Last name").fill("Berg")
     page.get_by_label("E-mail address").fill("mia.berg@example.com")
-    page.get_by_label("Password", exact=True).fill("a long password")
+    page.get_by_label("New password").fill("a long password")
     page.get_by_label("Repeat the password").fill("a long password")
     page.get_by_role("button", name="Create my account").click()
     page.get_by_role("link", name="Create your company").click()

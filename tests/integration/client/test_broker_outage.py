@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,19 +27,6 @@ _BEFORE_S = 2.0
 _AFTER_S = 3.0
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
-
-
-@pytest.fixture
-def own_broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalKafka]:
-    broker = LocalKafka(tmp_path / "kafka")
-    broker.start()
-    for name, value in broker.environment().items():
-        monkeypatch.setenv(name, value)
-    try:
-        broker.wait_ready()
-        yield broker
-    finally:
-        broker.stop()
 
 
 def produce_steadily(client: DigitalTwinClient, stopping: threading.Event) -> int:

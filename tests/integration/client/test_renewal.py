@@ -4,7 +4,7 @@ import datetime as dt
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,19 +32,6 @@ pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 RATE = 2000  # records per second
 RENEWALS = 5
-
-
-@pytest.fixture
-def own_broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalKafka]:
-    broker = LocalKafka(tmp_path / "kafka")
-    broker.start()
-    for name, value in broker.environment().items():
-        monkeypatch.setenv(name, value)
-    try:
-        broker.wait_ready()
-        yield broker
-    finally:
-        broker.stop()
 
 
 def allow(broker: LocalKafka, identity: Identity, system: SystemName) -> None:

@@ -3,7 +3,7 @@
 import uuid
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import create_engine, select, update
+from sqlalchemy import create_engine, delete, select, update
 from sqlalchemy.orm import Session
 
 from platform_ui.accounts.models import User
@@ -88,6 +88,12 @@ class Registrar:
             )
             session.commit()
         self.certify(Kind.APP, f"{source}.{name}")
+
+    def unregister_app(self, source: str, name: str) -> None:
+        with Session(self._engine) as session:
+            one = (StreamApp.name == name) & (StreamApp.system_id == self._system(session, source))
+            session.execute(delete(StreamApp).where(one))
+            session.commit()
 
     def certify(self, kind: Kind, name: str) -> None:
         with Session(self._engine) as session:

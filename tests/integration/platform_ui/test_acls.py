@@ -31,6 +31,7 @@ from platform_ui.health import SiteMetrics
 from platform_ui.pki.names import Identity, Kind
 from setup.local.kafka import LocalKafka
 from tests.integration.platform_ui.registered import Registrar
+from tests.unit.platform_ui.acls.memory import MemoryAcls, may
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
 
@@ -292,6 +293,33 @@ class TestTheKeeper:
         async with db.create_sessions(engine)() as session:
             await keeper.ensure(session, port, Principals.CERTIFICATES, [principal])
         assert {entry.permission for entry in await asyncio.to_thread(port.describe)} == {DENY}
+        await engine.dispose()
+
+    async def test_what_a_starting_program_was_given_ends_with_the_next_look(
+        self, database: str, registrar: Registrar
+    ) -> None:
+        engine = db.create_engine(database)
+        sessions, acls = db.create_sessions(engine), MemoryAcls()
+        acl_keeper = AclKeeper(sessions, acls)
+        await acl_keeper.turn()
+        registrar.app(CAR, "warm", FLEET, "SELECT * FROM * WHERE result < 4;")
+        principal = Identity(Kind.APP, f"{CAR}.warm").principal
+        async with sessions() as session:
+            await acl_keeper.ensure(session, [principal])
+        assert may(acls.entries, principal, WRITE, TOPIC, f"{FLEET}.ext")
+        registrar.unregister_app(CAR, "warm")
+        await acl_keeper.turn()
+        assert not may(acls.entries, principal, WRITE, TOPIC, f"{FLEET}.ext")
+        await engine.dispose()
+
+    async def test_an_app_whose_statement_is_not_read_any_more_has_no_rules(
+        self, database: str, registrar: Registrar
+    ) -> None:
+        registrar.app(CAR, "old", FLEET, "SELECT what nobody reads any more")
+        engine = db.create_engine(database)
+        async with db.create_sessions(engine)() as session:
+            found = await keeper.drift(session, MemoryAcls(), Principals.CERTIFICATES)
+        assert not any(entry.principal.startswith("User:app.") for entry in found.wanted)
         await engine.dispose()
 
     async def test_an_app_across_companies_has_no_rules_without_a_contract(

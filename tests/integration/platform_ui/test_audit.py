@@ -26,7 +26,7 @@ from platform_ui.__main__ import command as platform_command
 from platform_ui.audit import exports, sealing, service
 from platform_ui.audit.keeper import AuditKeeper
 from platform_ui.audit.keys import make_key, public_text
-from platform_ui.audit.publisher import LogRecord, publish
+from platform_ui.audit.publisher import LogRecord, TopicAwaitedError, publish
 from platform_ui.audit.service import PLATFORM, Wanted
 from platform_ui.db import Sessions
 from platform_ui.errors import AuditBrokenError, BrokerError
@@ -332,6 +332,25 @@ async def test_entries_about_a_system_are_sent_once_and_in_order(sessions: Sessi
     assert [record.topic for record in sink.records] == [f"{SYSTEM}.log"] * 3
     values = [json.loads(record.value) for record in sink.records]
     assert [one["audit"]["position"] for one in values] == [1, 2, 3]
+
+
+async def test_entries_before_one_whose_topic_is_waited_for_are_sent(sessions: Sessions) -> None:
+    class WaitingSink(MemorySink):
+        def send(self, records: Sequence[LogRecord]) -> None:
+            for record in records:
+                if not record.topic.startswith(SYSTEM):
+                    raise TopicAwaitedError(record)
+            super().send(records)
+
+    sink = WaitingSink()
+    await add(sessions, 2)
+    await add(sessions, 1, object_name="cz.icecars.Fleet.New")
+    await add(sessions, 1)
+    assert await publish(sessions, sink) == 2
+    assert len(sink.records) == 2
+    with pytest.raises(TopicAwaitedError):
+        await publish(sessions, sink)
+    assert await publish(sessions, MemorySink()) == 2, "none is left out"
 
 
 async def test_after_a_crash_records_come_again_with_the_same_ids(sessions: Sessions) -> None:

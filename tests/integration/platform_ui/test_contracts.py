@@ -325,3 +325,5 @@ async def test_the_provider_previews_in_full_and_the_consumer_masked_once_the_pr
     assert "##.#" in masked
     assert "3.25" not in masked
     assert "4711" not in masked
+    await revoke(giver, contract, "provider")
+    assert (await taker.get(page)).status_code == 403, "nothing would leave, so there is nothing to see"

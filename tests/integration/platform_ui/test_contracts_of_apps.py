@@ -1,5 +1,6 @@
 """Stream apps live within their contracts: created, started and kept running only as long as they hold."""
 
+import asyncio
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import timedelta
@@ -11,12 +12,14 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from platform_ui.access.wanted import contract_share, flows
-from platform_ui.contracts.models import ContractVersion
+from platform_ui.contracts.models import Contract, ContractVersion
 from platform_ui.contracts.views import in_force
 from platform_ui.credentials.models import IssuedCertificate
 from platform_ui.db import now
 from platform_ui.pki.authority import Authority
+from platform_ui.streams.models import StreamApp
 from platform_ui.streams.permission import permissions
+from platform_ui.streams.views import AppView
 from tests.integration.platform_ui.agreements import agree, call, propose, revoke, sign, with_system
 from tests.integration.platform_ui.doubles import Browser, MemoryRunner
 
@@ -149,6 +152,65 @@ async def test_an_app_is_deployed_again_when_other_terms_are_in_force(
     assert runner.specifications[app_id] is second, "nothing is restarted for nothing"
 
 
+async def test_other_terms_reach_an_app_that_somebody_is_changing_just_then(
+    new_browser: MakeBrowser, word: Word, runner: MemoryRunner, site: FastAPI
+) -> None:
+    giver, taker = new_browser(), new_browser()
+    source, target = await with_system(giver, word), await with_system(taker, word)
+    contract = await agree(giver, taker, source, target)
+    await with_app(giver, source, target)
+    await site.state.enforcement.enforce()
+    app_id, page = f"{source}.share", f"/contracts/{contract}"
+    async with site.state.sessions() as session:
+        key = {one.app_id: key for key, one in (await permissions(session)).items()}[app_id]
+    first = runner.specifications[app_id]
+    async with site.state.sessions() as session:
+        await session.get_one(StreamApp, key, with_for_update=True)  # as who changes the statement does
+        await giver.post(f"{page}/change", f"{page}/change", purpose="p", predicate="result < 1", version="1")
+        await sign(giver, contract, "provider", 2)
+        await sign(taker, contract, "consumer", 2)
+        await asyncio.wait_for(site.state.enforcement.enforce(), 10)
+        assert runner.specifications[app_id] is first
+    runner.deploy(first)  # what that one began with
+    await site.state.enforcement.enforce()
+    assert [one.predicate for one in runner.specifications[app_id].contracts] == ["result < 1"]
+
+
+async def test_an_app_that_was_stopped_meanwhile_is_not_deployed_again(
+    new_browser: MakeBrowser, word: Word, runner: MemoryRunner, site: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    giver, taker = new_browser(), new_browser()
+    source, target = await with_system(giver, word), await with_system(taker, word)
+    contract = await agree(giver, taker, source, target)
+    app_page = await with_app(giver, source, target)
+    app_id, page = f"{source}.share", f"/contracts/{contract}"
+    await giver.post(f"{page}/change", f"{page}/change", purpose="p", predicate="result < 1", version="1")
+    await sign(giver, contract, "provider", 2)
+    await sign(taker, contract, "consumer", 2)
+    deploy = site.state.enforcement._deploy
+
+    async def deploy_later(session: AsyncSession, view: AppView, *, is_ageing: bool) -> None:
+        await taker.post(f"{app_page}/stop", app_page)
+        await deploy(session, view, is_ageing=is_ageing)
+
+    monkeypatch.setattr(site.state.enforcement, "_deploy", deploy_later)
+    await site.state.enforcement.enforce()
+    assert runner.statuses[app_id].desired == "stopped"
+
+
+async def test_a_revocation_does_not_wait_for_somebody_who_deploys_by_the_contract(
+    new_browser: MakeBrowser, word: Word, site: FastAPI
+) -> None:
+    giver, taker = new_browser(), new_browser()
+    source, target = await with_system(giver, word), await with_system(taker, word)
+    contract = await agree(giver, taker, source, target)
+    async with site.state.sessions() as session:
+        # What the database holds for a row that refers to the contract.
+        await session.get_one(Contract, contract, with_for_update={"read": True, "key_share": True})
+        assert await asyncio.wait_for(revoke(giver, contract, "provider"), 10) == 200
+    assert (await giver.get(f"/api/v1/contracts/{contract}")).json()["state"] == "ended"
+
+
 async def test_of_several_contracts_one_is_chosen_and_it_alone_counts(
     new_browser: MakeBrowser, word: Word, runner: MemoryRunner, site: FastAPI
 ) -> None:
@@ -200,6 +262,21 @@ async def test_every_source_of_another_company_needs_a_contract_and_no_part_in_i
     assert runner.statuses[f"{own}.share"].desired == "stopped"
 
 
+async def test_nobody_uses_a_contract_of_two_other_companies(
+    new_browser: MakeBrowser, word: Word, runner: MemoryRunner
+) -> None:
+    home, giver, taker = new_browser(), new_browser(), new_browser()
+    source, further, target = [await with_system(one, word) for one in (home, giver, taker)]
+    await agree(home, taker, source, target)
+    await agree(giver, taker, further, target)
+    page = await with_app(home, source, target)
+    statement = f"SELECT l.result - r.result AS gap FROM {source} AS l JOIN {further} AS r WITHIN 1 s;"
+    answer = await home.post(f"{page}/statement", page, statement=statement)
+    assert answer.status_code == 422
+    assert f"you are no agent of {further}" in answer.text
+    assert runner.specifications[f"{source}.share"].statement == EVERYTHING
+
+
 async def test_a_statement_is_not_changed_to_what_no_contract_permits(
     new_browser: MakeBrowser, word: Word, runner: MemoryRunner
 ) -> None:
@@ -207,7 +284,7 @@ async def test_a_statement_is_not_changed_to_what_no_contract_permits(
     source, target = await with_system(giver, word), await with_system(taker, word)
     await agree(giver, taker, source, target)
     page = await with_app(giver, source, target)
-    further = f"at.{word()}.Some.Where"
+    further = f"{'.'.join(source.split('.')[:2])}.Some.Where"
     statement = f"SELECT l.result - r.result AS gap FROM {source} AS l JOIN {further} AS r WITHIN 1 s;"
     answer = await giver.post(f"{page}/statement", page, statement=statement)
     assert answer.status_code == 409

@@ -11,7 +11,8 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
-from platform_ui.accounts import limits, resets, service
+from platform_ui.accounts import limits, resets, service, tokens
+from platform_ui.accounts.forms import TokenForm
 from platform_ui.accounts.models import User
 from platform_ui.app import create_app
 from platform_ui.settings import PlatformSettings
@@ -86,6 +87,18 @@ async def test_a_weak_password_makes_no_account(new_browser: MakeBrowser, word: 
     answer = await new_browser().post("/signup", "/signup", **fields, password=password, confirm=password)
     assert answer.status_code == 422
     assert (await log_in(new_browser(), f"{name}@example.com", password)).status_code == 422
+
+
+async def test_an_address_may_be_as_long_as_addresses_are(new_browser: MakeBrowser, word: Word) -> None:
+    answer = await new_browser().add(
+        "/signup",
+        first_name="Sue",
+        last_name="Smith",
+        email=f"{word()}@{'b' * 60}.{'c' * 60}.{'d' * 60}.example.com",
+        password=PASSWORD,
+        confirm=PASSWORD,
+    )
+    assert (answer.status_code, answer.url.path) == (200, "/dashboard"), answer.text
 
 
 async def test_a_new_password_ends_all_other_sessions_and_changes_the_token_of_this_one(
@@ -194,6 +207,21 @@ async def test_a_reset_link_works_once_ends_all_sessions_and_only_its_hash_is_st
     assert (await browser.get("/dashboard")).url.path == "/login"
     assert (await other.get(page)).status_code == 404
     assert (await log_in(other, email, OTHER)).url.path == "/dashboard"
+
+
+async def test_a_first_reset_by_mail_ends_the_tokens_of_whoever_used_the_address_before(
+    new_browser: MakeBrowser, word: Word, site: FastAPI
+) -> None:
+    browser, owner = new_browser(), new_browser()
+    email = await browser.sign_up(word())
+    user, form = await user_of(site, email), TokenForm(name="later")
+    for counts_after in (False, True):  # the second time, the address is known to be theirs
+        async with site.state.sessions() as session:
+            token = await tokens.create_personal(session, user, form)
+            link = await resets.new_token(session, user, by_mail=True)
+        assert (await owner.add(f"/reset/{link}", password=OTHER, confirm=OTHER)).url.path == "/login"
+        answer = await new_browser().get("/api/v1/companies", Authorization=f"Bearer {token}")
+        assert answer.status_code == (200 if counts_after else 401)
 
 
 async def test_a_reset_link_ends_after_half_an_hour_and_with_the_next_one(

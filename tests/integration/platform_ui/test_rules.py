@@ -43,6 +43,23 @@ async def test_a_system_comes_with_its_four_topics_and_leaves_with_them(
     assert (await browser.get(f"/systems/{system}")).status_code == 404
 
 
+async def test_the_name_of_a_deleted_company_falls_to_nobody_else(
+    new_browser: MakeBrowser, word: Word
+) -> None:
+    browser, stranger = new_browser(), new_browser()
+    await browser.sign_up(word())
+    await stranger.sign_up(word())
+    name = {"domain": "cz", "enterprise": word()}
+    page = f"/companies/cz.{name['enterprise']}"
+    await browser.add("/companies/new", **name)
+    taken = await stranger.add("/companies/new", **name)
+    await browser.add(f"{page}/delete")
+    assert (await browser.get(page)).status_code == 404
+    answer = await stranger.add("/companies/new", **name)
+    assert answer.status_code == taken.status_code == 409, "its audit log and its records are still there"
+    assert (await browser.add("/companies/new", **name)).url.path == page
+
+
 async def test_a_broker_that_fails_leaves_no_half_made_system(
     new_browser: MakeBrowser, word: Word, topics: MemoryTopics
 ) -> None:
@@ -260,6 +277,25 @@ async def test_a_refused_statement_shows_a_caret_and_is_kept(new_browser: MakeBr
     )
     assert answer.status_code == 422
     assert f"this app reads {system}" in answer.text
+
+
+async def test_a_client_app_and_a_stream_app_do_not_share_a_name(
+    new_browser: MakeBrowser, word: Word
+) -> None:
+    browser = new_browser()
+    source = await with_system(browser, word)
+    target = await second_system(browser, source)
+    app = {"target_system": target, "statement": "SELECT * FROM *;"}
+    await browser.add(f"/systems/{source}/clients/new", name="car_1")
+    refused = await browser.add(f"/systems/{source}/apps/new", name="car_1", **app)
+    assert refused.status_code == 409
+    assert "The system has a client app named car_1" in refused.text
+    await browser.add(f"/systems/{source}/apps/new", name="share", **app)
+    refused = await browser.add(f"/systems/{source}/clients/new", name="share")
+    assert refused.status_code == 409
+    assert "The system has a stream app named share" in refused.text
+    answer = await browser.add(f"/systems/{target}/clients/new", name="share")
+    assert answer.status_code == 200, "in another system it is another name"
 
 
 @pytest.mark.parametrize(("station", "message"), [("Car1", "another system"), ("Nowhere", "no system named")])

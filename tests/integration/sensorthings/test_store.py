@@ -120,6 +120,16 @@ async def test_a_record_that_comes_twice_in_one_batch_is_stored_once(database: D
     assert (appended.stored, appended.repeated) == (1, 1)
 
 
+async def test_a_record_does_not_keep_one_with_its_id_out_of_another_datastream(database: Database) -> None:
+    store, identifier = PostgresObservationStore(database), uuid4()
+    first, second = await new_stream(database), await new_stream(database)
+    await ensure_partitions(database, [T0])
+    for stream, feature in (first, second):
+        async with database.writing() as session:
+            row = NewObservation(stream, feature, T0, T0, 1, dt_id=identifier)
+            assert (await store.append(session, [row])).stored == 1, "else ids of others could be taken"
+
+
 async def test_nothing_is_left_when_the_connection_dies_while_rows_are_copied(database: Database) -> None:
     stream, feature = await new_stream(database)
     rows = [NewObservation(stream, feature, T0, T0, at) for at in range(25_000)]

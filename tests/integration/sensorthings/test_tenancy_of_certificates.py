@@ -91,6 +91,25 @@ def test_only_certificates_of_the_current_epoch_count(world: World, truck: str) 
     assert [one["certificate"] for one in shown if one["name"] == truck] == [f"{truck}~3"]
 
 
+def test_a_token_ends_with_the_certificates_of_its_epoch(world: World, truck: str) -> None:
+    def token() -> str:
+        made = world.administer("POST", f"principals/{truck}/tokens", {"label": "test"})
+        return f"Bearer {made.json()['token']}"
+
+    def answer(bearer: str) -> int:
+        world.headers["bearer"] = {"Authorization": bearer}
+        return world.ask("bearer", "GET", "Things").status_code
+
+    early = token()
+    assert put(world, truck) == 200, "the first certificates end nothing"
+    assert answer(early) == 200
+    assert put(world, truck) == 200, "the same ones end nothing"
+    assert answer(early) == 200
+    assert put(world, f"{truck}~2") == 200
+    late = token()
+    assert (answer(early), answer(late)) == (401, 200)
+
+
 def test_an_administrator_acts_for_somebody_of_a_later_epoch_by_name(world: World, truck: str) -> None:
     assert put(world, f"{truck}~2") == 200
     world.headers["acting"] = world.headers["admin"] | {"DTWIN-Act-As": truck}

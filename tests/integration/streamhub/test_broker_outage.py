@@ -4,8 +4,7 @@ import collections
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -14,17 +13,6 @@ from tests.integration.streamhub.flows import AppProcess, Flow, eventually, matc
 
 OUTAGE_S = 15.0
 RECORDS = 20_000
-
-
-@pytest.fixture
-def own_broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalKafka]:
-    broker = LocalKafka(tmp_path / "kafka")
-    broker.start()
-    for name, value in broker.environment().items():
-        monkeypatch.setenv(name, value)
-    broker.wait_ready(60)
-    yield broker
-    broker.kill()
 
 
 @pytest.mark.slow

@@ -150,9 +150,22 @@ def test_a_key_of_another_system_is_refused_in_a_system_s_own_topic() -> None:
     assert _refusal(_observation(), key=b"xx.other.Fleet.Car2.Main.Speed") == "record.foreign_datastream"
 
 
-def test_a_key_of_another_system_is_fine_among_what_was_received() -> None:
-    found = _read(_observation(), key=b"xx.other.Fleet.Car2.Main.Speed", topic=f"{SYSTEM}.ext")
+def test_a_key_of_another_system_is_fine_among_what_was_received_from_it() -> None:
+    headers: Headers = [("dt-id", DT_ID.encode()), ("dt-origin", b"xx.other.Fleet.Car2.int/0/5")]
+    found = _read(
+        _observation(), key=b"xx.other.Fleet.Car2.Main.Speed", topic=f"{SYSTEM}.ext", headers=headers
+    )
     assert found.owner == "xx.other.Fleet.Car2"
+
+
+@pytest.mark.parametrize(
+    "origin", [None, b"", b"xx.third.Fleet.Car3.int/0/5", b"xx.other.Fleet.Car2.ext/0/5"]
+)
+def test_a_key_of_another_system_is_refused_when_the_record_is_not_from_it(origin: bytes | None) -> None:
+    headers: Headers = [("dt-id", DT_ID.encode())]
+    headers += [] if origin is None else [("dt-origin", origin)]
+    received = {"key": b"xx.other.Fleet.Car2.Main.Speed", "topic": f"{SYSTEM}.ext", "headers": headers}
+    assert _refusal(_observation(), **received) == "record.foreign_datastream"
 
 
 def test_a_system_whose_name_begins_like_another_is_not_it() -> None:

@@ -3,6 +3,7 @@
 import io
 import json
 import tarfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -75,3 +76,12 @@ def test_the_program_in_the_readme_is_python_with_the_configuration() -> None:
 
 def test_the_key_does_not_show_when_a_bundle_is_printed() -> None:
     assert "the key" not in repr(bundle())
+
+
+def test_a_token_for_sensorthings_is_a_secret_file_that_the_environment_names() -> None:
+    whole = replace(bundle(), sensorthings_token="the token")
+    modes = {name.partition("/")[2]: entry.mode for name, entry in entries(whole.pack(AT)).items()}
+    assert modes["sensorthings.token"] == 0o600
+    assert "DTWIN_SENSORTHINGS__TOKEN_FILE=sensorthings.token\n" in whole.files()["client.env"]
+    assert "TOKEN" not in bundle().files()["client.env"]
+    assert "the token" not in repr(whole)
