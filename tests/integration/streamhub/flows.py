@@ -68,6 +68,12 @@ class Flow:
         )
         eventually(lambda: topic in self._admin.list_topics(timeout=10).topics, what=f"topic {topic}")
 
+    def delete(self, *topics: str) -> None:
+        """Delete topics, so that the next example may use their names."""
+        for future in self._admin.delete_topics(list(topics)).values():
+            future.result(timeout=30)
+        eventually(lambda: not {*topics} & {*self._admin.list_topics(timeout=10).topics}, what="deletion")
+
     def limit(self, topic: str, max_bytes: int) -> None:
         """Let a topic take smaller records only [bytes]."""
         entry = ConfigEntry("max.message.bytes", str(max_bytes), incremental_operation=AlterConfigOpType.SET)
