@@ -1,9 +1,8 @@
 """`dtwin test`: every check of the house in the order of its price, with one summary at the end.
 
 Style and types first, then unit tests and the audit of dependencies, then tests with real services: these
-wait more than they compute, so three lanes of them run at a time, and what a step printed appears when it has
-ended. Tests through the browser come last, alone. Nothing is installed here: the start script has put the
-development lock into the environment.
+wait more than they compute, so four lanes of them run at a time, and what a step printed appears when it has
+ended. Nothing is installed here: the start script has put the development lock into the environment.
 """
 
 from __future__ import annotations
@@ -34,6 +33,7 @@ _TESTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("conformance", ("tests/conformance",)),
     ("sensorthings", ("tests/integration/sensorthings", "tests/integration/adapters")),
     ("platform", ("tests/integration/platform_ui",)),
+    ("streamhub", ("tests/integration/streamhub",)),
     (
         "integration",
         (
@@ -41,11 +41,19 @@ _TESTS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "--ignore=tests/integration/sensorthings",
             "--ignore=tests/integration/adapters",
             "--ignore=tests/integration/platform_ui",
+            "--ignore=tests/integration/streamhub",
         ),
     ),
     ("acceptance", ("tests/acceptance",)),
 )
-_LANES = {"conformance": 1, "sensorthings": 1, "platform": 2, "integration": 3}
+_LANES = {
+    "conformance": 1,
+    "sensorthings": 1,
+    "platform": 2,
+    "streamhub": 3,
+    "integration": 4,
+    "acceptance": 4,
+}
 """Steps that run at the same time as those of the other lanes."""
 Run = Callable[[Sequence[str], Path, IO[str] | None], int]
 _NO_TESTS_COLLECTED = 5  # pytest's exit code

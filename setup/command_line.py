@@ -207,7 +207,7 @@ def check(
         str | None,
         typer.Option(
             help="One step: lint, format, types, imports, unit, house, audit, conformance, sensorthings, "
-            "platform, integration, acceptance."
+            "platform, streamhub, integration, acceptance."
         ),
     ] = None,
 ) -> None:

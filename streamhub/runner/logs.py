@@ -6,13 +6,14 @@ What lives here: rotation and reading. What does not: writing, which the app doe
 import os
 import re
 import shutil
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 MAX_LOG_BYTES: Final = 5_000_000
 _AVERAGE_LINE_BYTES: Final = 400
-_LONGEST_CAUSE: Final = 300
+_LONGEST_CAUSE: Final = 500
 _SEARCHED_LINES: Final = 60
 _START_MARK: Final = "--- started "
 _COMPLAINT: Final = re.compile(r"^error:|\b(ERROR|CRITICAL)\b|^\w*(Error|Exception)\b", re.ASCII)
@@ -73,4 +74,6 @@ def last_complaint(lines: Sequence[str]) -> str | None:
             latest.append(line.strip())
     complaints = [line for line in latest if _COMPLAINT.search(line)]
     chosen = (complaints or latest)[:1]
-    return chosen[0].removeprefix("error: ")[:_LONGEST_CAUSE] if chosen else None
+    if not chosen:
+        return None
+    return textwrap.shorten(chosen[0].removeprefix("error: "), _LONGEST_CAUSE, placeholder=" ...")

@@ -90,7 +90,7 @@ def probe(settings: Settings, topics: Iterable[str], names: Iterable[str], princ
 def cannot_connect(settings: Settings) -> bool:
     """Tell whether the broker does not even talk to somebody."""
     try:
-        AdminClient({**settings, "log_level": 0}).list_topics(timeout=4)
+        AdminClient({**settings, "log_level": 0}).list_topics(timeout=2)
     except KafkaException as error:
         return error.args[0].code() in UNREACHED
     return False

@@ -215,7 +215,6 @@ def test_a_certificate_renewed_by_the_platform_under_load_loses_and_doubles_noth
     owner.enrol(folder)
     client = connect(owner, broker, folder, tmp_path)
     load = Load(client)
-    began = time.monotonic()
     load.start()
     renewal = owner.renewal(folder)
     try:
@@ -228,14 +227,13 @@ def test_a_certificate_renewed_by_the_platform_under_load_loses_and_doubles_noth
                 "the new certificate was not taken into use",
             )
         time.sleep(1)
-        sent_s = time.monotonic() - began
     finally:
         load.end()
     client.disconnect()
     known = owner.credentials("GET").json()
     assert [one["origin"] for one in known["certificates"]] == ["renewal"] * RENEWALS + ["enrolment"]
     assert known["epoch"] == 1
-    assert len(load.handles) / sent_s >= 1000, "too little load to mean anything"
+    assert len(load.handles) > RENEWALS * 500, "too little load to mean anything"
     assert client.counters.failed == 0
     assert client.counters.delivered == len(load.handles)
     assert set(load.consumed) == set(range(len(load.handles))), "none lost"

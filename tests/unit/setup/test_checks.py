@@ -48,10 +48,12 @@ def test_what_runs_beside_others_is_printed_under_its_own_name(capsys: pytest.Ca
         assert f"ran {last}" in printed.partition(f"=== {name} ")[2].partition("===\n")[2][:60]
 
 
-def test_tests_through_the_browser_come_last_and_alone() -> None:
+def test_tests_through_the_browser_come_after_those_of_their_lane() -> None:
     run = Recorder()
     checks.run_checks(None, [], run)
-    assert run.commands[-1][-1] == "tests/acceptance"
+    folders = [command[-1] for command in run.commands]
+    rest = next(at for at, command in enumerate(run.commands) if "tests/integration" in command)
+    assert folders.index("tests/acceptance") > rest
 
 
 def test_further_arguments_go_to_pytest_only() -> None:
