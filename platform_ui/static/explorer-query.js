@@ -256,6 +256,9 @@ async function start() {
   const isGiven = fillFromAddress();
   showAddress();
   showHelp();
-  if (isGiven) run(false); else say("choose a set", "idle");
+  if (isGiven) run(false);
+  else if (!path()) say("choose a set", "idle");
+  // What somebody typed while the description was on its way.
+  else { changed(); document.activeElement.dispatchEvent(new Event("input", { bubbles: true })); }
 }
 start().catch((error) => rowsBox.replaceChildren(refusal(error)));

@@ -134,6 +134,7 @@ def test_the_search_finds_what_is_observed(sue: Page) -> None:
 def test_a_query_with_a_mistake_shows_its_place_and_a_right_one_rows(sue: Page) -> None:
     faults = watch(sue)
     sue.goto("/explorer/query")
+    expect(sue.locator("[data-check]")).to_have_text("choose a set")
     sue.get_by_label("Read").fill("Datastreams")
     condition = sue.get_by_label("$filter")
     condition.click()
