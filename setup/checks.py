@@ -56,6 +56,8 @@ _LANES = {
 }
 """Steps that run at the same time as those of the other lanes."""
 Run = Callable[[Sequence[str], Path, IO[str] | None], int]
+_QUICK_JAVA = "-XX:TieredStopAtLevel=1"
+"""Brokers of tests live for seconds: compiling their code thoroughly takes longer than they run."""
 _NO_TESTS_COLLECTED = 5  # pytest's exit code
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _TOOLS = ("ruff", "mypy", "importlinter", "pytest")
@@ -233,7 +235,10 @@ def _browser() -> str | None:
 
 def _run(command: Sequence[str], folder: Path, output: IO[str] | None) -> int:
     printed = subprocess.STDOUT if output is not None else None
-    return subprocess.run(command, cwd=folder, check=False, stdout=output, stderr=printed).returncode
+    environment = {"JDK_JAVA_OPTIONS": _QUICK_JAVA, **os.environ}
+    return subprocess.run(
+        command, cwd=folder, check=False, stdout=output, stderr=printed, env=environment
+    ).returncode
 
 
 def _summarise(outcomes: Sequence[Outcome]) -> int:

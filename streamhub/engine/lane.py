@@ -4,13 +4,13 @@ What lives here: the turn of the loop, what a rebalance or an abort means for wh
 not: the work on a batch (`work`), reading (`source`), the transaction calls (`transaction`), processes and
 signals (`streamhub.apps`).
 
-How it works: a turn takes what the consumer has (up to `batch_records`), decides what becomes of it, opens a
-transaction if none is open, sends, and commits when the transaction is `commit_interval_s` old. Committing
-means waiting for the broker, so a second thread does it, and meanwhile the lane takes and decides the next
-batches; they are sent when the commit is done. Positions are noted with each batch, so a commit carries
-exactly what was sent. Partitions revoked: commit first. Partitions lost: abort. After an abort: every
-partition goes back to its committed offset. Kafka away: wait and go on. When a contract ends, the lane does:
-what was decided before is committed, unless Kafka has to be waited for.
+How it works: a turn takes what the consumer has (up to `batch_records`), decides what becomes of it, opens
+a transaction if none is open, sends, and commits when the transaction is `commit_interval_s` old.
+Committing means waiting for the broker, so a second thread does it (`watched`), and meanwhile the lane
+takes and decides the next batches; they are sent when the commit is done. Positions are noted with each
+batch, so a commit carries exactly what was sent. Partitions revoked: commit first. Partitions lost: abort.
+After an abort: every partition goes back to its committed offset. Kafka away: wait and go on. When a
+contract ends, the lane does: what was decided before is committed, unless Kafka has to be waited for.
 """
 
 import logging
@@ -18,7 +18,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -35,6 +34,7 @@ from streamhub.engine.transaction import (
     TransactionLog,
     translate,
 )
+from streamhub.engine.watched import CallLostError
 from streamhub.engine.windows import FlowEnd
 from streamhub.engine.work import Batch, Partition, Place, Work
 from streamhub.errors import CopyFencedError, StreamAppError
@@ -85,7 +85,6 @@ class BatchLane:
         self._places: dict[Partition, Place] = {}
         self._is_abandoned = False
         self._saw_outage = False
-        self._committer: ThreadPoolExecutor
         self._reader: SourceReader
         self._transaction: TransactionLog
         self._work: Work
@@ -132,8 +131,10 @@ class BatchLane:
         while True:
             try:
                 self._run_with_clients()
-            except _OutageOverError as error:
+            except (_OutageOverError, CallLostError) as error:
                 _log.warning("%s", error, extra={"action": "reopen"})
+                if self._stopping.is_set():
+                    return
             except CopyFencedError as error:
                 now = time.monotonic()
                 fences.append(now)
@@ -152,23 +153,22 @@ class BatchLane:
         self._ahead.clear()
         self._places = {}
         self._is_abandoned = self._saw_outage = False
-        with ThreadPoolExecutor(1, "committer") as self._committer:
-            self._open()
-            is_done = False
-            try:
-                while not self._stopping.is_set() and not self._end.is_over:
-                    self._turn()
-                self._finish()
-                is_done = True
-            except StoppedWhileWaitingError as error:
-                _log.warning("%s", error, extra={"action": "stop"})
-            except NotAuthorizedError as error:
-                self._abort_at_once()
-                raise Rights(self._settings, self._topics).explain(error) from error
-            finally:
-                # After a failure the open transaction may hold half a batch: closing must not commit it.
-                self._is_abandoned = not is_done
-                self._reader.close()
+        self._open()
+        is_done = False
+        try:
+            while not self._stopping.is_set() and not self._end.is_over:
+                self._turn()
+            self._finish()
+            is_done = True
+        except StoppedWhileWaitingError as error:
+            _log.warning("%s", error, extra={"action": "stop"})
+        except NotAuthorizedError as error:
+            self._abort_at_once()
+            raise Rights(self._settings, self._topics).explain(error) from error
+        finally:
+            # After a failure the open transaction may hold half a batch: closing must not commit it.
+            self._is_abandoned = not is_done
+            self._reader.close()
 
     def _open(self) -> None:
         settings, topics = self._settings, self._topics
@@ -191,6 +191,9 @@ class BatchLane:
             self._transaction.take_over()
         except StoppedWhileWaitingError:
             return
+        except CallLostError:
+            self._reader.close()
+            raise
         self._reader.join()
 
     def _must_give_up(self, error: KafkaError) -> bool:
@@ -267,7 +270,7 @@ class BatchLane:
         self._work.remember(self._pending)
         assigned = self._reader.assigned()
         places = {partition: place for partition, place in self._places.items() if partition in assigned}
-        self._transaction.begin_commit(places, self._committer)
+        self._transaction.begin_commit(places)
 
     def _join_commit(self) -> None:
         if not self._transaction.is_committing:

@@ -18,7 +18,8 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from streamhub.engine.rights import REFUSALS, refusal
 from streamhub.engine.settings import LaneSettings, consumer_settings
 from streamhub.engine.topics import TopicFacts
-from streamhub.engine.transaction import GiveUp, call_patiently, translate
+from streamhub.engine.transaction import call_patiently, translate
+from streamhub.engine.watched import GiveUp
 from streamhub.engine.work import Batch, Partition, Place
 from streamhub.errors import StreamAppError
 

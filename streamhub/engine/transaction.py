@@ -13,13 +13,13 @@ for want of a right is none of them: it would be the same again, so the app ends
 import logging
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor, Future
 from typing import Final, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from client.errors import DigitalTwinError
 from streamhub.engine.rights import REFUSALS, refusal
+from streamhub.engine.watched import CallLostError, GiveUp, WatchedCall
 from streamhub.engine.work import Partition, Place
 from streamhub.errors import CopyFencedError, StreamAppError
 
@@ -27,6 +27,8 @@ _log = logging.getLogger(__name__)
 
 _CALL_TIMEOUT_S: Final = 2.0
 _RETRY_PAUSE_S: Final = 0.1
+# A call gives a sign of life after its timeout; this is much longer.
+_PATIENCE_S: Final = 12.0
 _FENCED_CODES: Final = frozenset(
     {
         KafkaError._FENCED,  # noqa: SLF001 - librdkafka's own codes have this spelling
@@ -51,8 +53,6 @@ _WAITING_CODES: Final = frozenset(
 
 
 Result = TypeVar("Result")
-# Is told why it waits, and says whether to stop waiting.
-GiveUp = Callable[[KafkaError], bool]
 
 
 class TransactionAbortedError(StreamAppError):
@@ -136,17 +136,22 @@ class TransactionLog:
         self._producer = producer
         self._give_up = give_up
         self._begun_at: float | None = None
-        self._commit: Future[None] | None = None
+        self._commit: WatchedCall | None = None
         # A commit failed and the transaction was not aborted yet.
         self._is_broken = False
+        # A call did not come back: the producer takes no other.
+        self._is_lost = False
 
     def take_over(self) -> None:
         """Abort what a former process of this copy left open, and fence it.
 
         Raises:
+            CallLostError: the call does not come back.
             StreamAppError: see `call_patiently`.
         """
-        call_patiently(lambda: self._producer.init_transactions(_CALL_TIMEOUT_S), self._give_up)
+        self._watch(
+            lambda give_up: call_patiently(lambda: self._producer.init_transactions(_CALL_TIMEOUT_S), give_up)
+        )
 
     @property
     def is_open(self) -> bool:
@@ -177,17 +182,27 @@ class TransactionLog:
 
     @property
     def is_under_way(self) -> bool:
-        """Whether a commit has begun that is not decided yet."""
-        return self._commit is not None and not self._commit.done()
+        """Whether a commit has begun that is not decided yet.
 
-    def begin_commit(self, places: Mapping[Partition, Place], executor: Executor) -> None:
+        Raises:
+            CallLostError: it never will be.
+        """
+        if self._commit is None:
+            return False
+        try:
+            self._commit.check()
+        except CallLostError:
+            self._is_lost = True
+            raise
+        return not self._commit.is_done
+
+    def begin_commit(self, places: Mapping[Partition, Place]) -> None:
         """Begin to make the outputs and the positions of the sources visible together.
 
         Until `join_commit` the producer belongs to the commit.
 
         Args:
             places: Where to go on, by topic and partition; may be empty.
-            executor: Runs the calls that wait for Kafka.
 
         Raises:
             KafkaException: the consumer has left its group.
@@ -200,40 +215,62 @@ class TransactionLog:
         ]
         group = self._consumer.consumer_group_metadata() if offsets else None
         self._begun_at = None
-        self._commit = executor.submit(self._call_commit, offsets, group)
+        self._commit = WatchedCall(
+            lambda give_up: self._call_commit(offsets, group, give_up), self._give_up, _PATIENCE_S
+        )
 
-    def _call_commit(self, offsets: list[TopicPartition], group: object) -> None:
+    def _call_commit(self, offsets: list[TopicPartition], group: object, give_up: GiveUp) -> None:
         if offsets:
             call_patiently(
-                lambda: self._producer.send_offsets_to_transaction(offsets, group, _CALL_TIMEOUT_S),
-                self._give_up,
+                lambda: self._producer.send_offsets_to_transaction(offsets, group, _CALL_TIMEOUT_S), give_up
             )
-        call_patiently(lambda: self._producer.commit_transaction(_CALL_TIMEOUT_S), self._give_up)
+        call_patiently(lambda: self._producer.commit_transaction(_CALL_TIMEOUT_S), give_up)
+
+    def _watch(self, call: Callable[[GiveUp], None]) -> None:
+        self._join(WatchedCall(call, self._give_up, _PATIENCE_S))
+
+    def _join(self, call: WatchedCall) -> None:
+        try:
+            call.join()
+        except CallLostError:
+            self._is_lost = True
+            raise
 
     def join_commit(self) -> None:
         """Wait for the end of the commit that has begun, if any.
 
         Raises:
             TransactionAbortedError: nothing became visible; the transaction has to be aborted.
+            CallLostError: the commit does not come back; whether it took place is known to Kafka alone.
             StreamAppError: see `call_patiently`.
         """
         commit, self._commit = self._commit, None
         if commit is not None:
             self._is_broken = True
-            commit.result()
+            self._join(commit)
             self._is_broken = False
 
     def abort(self) -> None:
         """Give up the open transaction, if any; one that is being committed may become visible before.
 
+        After a call that did not come back nothing is asked: the next producer of this copy aborts what this
+        one has left open.
+
         Raises:
+            CallLostError: the call does not come back.
             StreamAppError: see `call_patiently`.
         """
+        if self._is_lost:
+            return
         try:
             self.join_commit()
         except TransactionAbortedError as error:
             _log.info("%s", error, extra={"action": "abort"})
         if self._begun_at is not None or self._is_broken:
-            call_patiently(lambda: self._producer.abort_transaction(_CALL_TIMEOUT_S), self._give_up)
+            self._watch(
+                lambda give_up: call_patiently(
+                    lambda: self._producer.abort_transaction(_CALL_TIMEOUT_S), give_up
+                )
+            )
             self._begun_at = None
             self._is_broken = False

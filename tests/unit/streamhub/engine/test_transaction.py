@@ -1,7 +1,7 @@
 """What each kind of Kafka error asks for; producer and consumer only remember what they were asked."""
 
+import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -16,6 +16,7 @@ from streamhub.engine.transaction import (
     call_patiently,
     translate,
 )
+from streamhub.engine.watched import CallLostError
 from streamhub.engine.work import Place
 from streamhub.errors import CopyFencedError, StreamAppError
 
@@ -58,6 +59,31 @@ class FakeClients:
         return "metadata"
 
 
+@dataclass
+class StuckClients(FakeClients):
+    comes_back: threading.Event = field(default_factory=threading.Event)
+
+    def commit_transaction(self, _timeout_s: float) -> None:
+        self.calls.append("commit")
+        self.comes_back.wait()
+
+
+@dataclass
+class SlowClients(FakeClients):
+    refusals: int = 0
+
+    def commit_transaction(self, _timeout_s: float) -> None:
+        self.calls.append("commit")
+        self.refusals -= 1
+        if self.refusals >= 0:
+            raise KafkaException(error(KafkaError._TIMED_OUT, retriable=True))
+
+
+def wait_while_under_way(log: TransactionLog) -> None:
+    while log.is_under_way:
+        pass
+
+
 def log_of(clients: FakeClients) -> TransactionLog:
     return TransactionLog(cast("Consumer", clients), cast("Producer", clients), lambda _: False)
 
@@ -70,11 +96,10 @@ def test_a_transaction_begins_once_and_commits_with_the_offsets_of_the_group() -
     log.begin(10.0)
     log.begin(10.5)
     assert log.age_s(11.0) == 1.0
-    with ThreadPoolExecutor(1) as executor:
-        log.begin_commit({("t", 0): Place(7), ("t", 1): Place(9, "note")}, executor)
-        assert log.is_committing
-        assert not log.is_open
-        log.join_commit()
+    log.begin_commit({("t", 0): Place(7), ("t", 1): Place(9, "note")})
+    assert log.is_committing
+    assert not log.is_open
+    log.join_commit()
     assert not log.is_committing
     assert clients.calls == ["init", "begin", "offsets", "commit"]
     assert clients.offsets == [("t", 0, 7, None), ("t", 1, 9, "note")]
@@ -86,10 +111,9 @@ def test_a_transaction_whose_commit_failed_is_aborted_once() -> None:
     clients.refusal = KafkaException(error(KafkaError.INVALID_PRODUCER_EPOCH, txn_requires_abort=True))
     log = log_of(clients)
     log.begin(0.0)
-    with ThreadPoolExecutor(1) as executor:
-        log.begin_commit({}, executor)
-        with pytest.raises(TransactionAbortedError):
-            log.join_commit()
+    log.begin_commit({})
+    with pytest.raises(TransactionAbortedError):
+        log.join_commit()
     log.abort()
     log.abort()
     assert clients.calls == ["begin", "commit", "abort"]
@@ -99,10 +123,46 @@ def test_aborting_waits_for_a_commit_that_has_begun() -> None:
     clients = FakeClients()
     log = log_of(clients)
     log.begin(0.0)
-    with ThreadPoolExecutor(1) as executor:
-        log.begin_commit({}, executor)
-        log.abort()
+    log.begin_commit({})
+    log.abort()
     assert clients.calls == ["begin", "commit"]
+
+
+def test_a_commit_that_does_not_come_back_is_lost_and_nothing_more_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("streamhub.engine.transaction._PATIENCE_S", 0.05)
+    clients = StuckClients()
+    log = log_of(clients)
+    log.begin(0.0)
+    log.begin_commit({})
+    with pytest.raises(CallLostError, match="has not come back"):
+        log.join_commit()
+    log.abort()
+    clients.comes_back.set()
+    assert clients.calls == ["begin", "commit"]
+
+
+def test_a_commit_that_is_only_looked_at_is_found_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamhub.engine.transaction._PATIENCE_S", 0.05)
+    clients = StuckClients()
+    log = log_of(clients)
+    log.begin(0.0)
+    log.begin_commit({})
+    with pytest.raises(CallLostError):
+        wait_while_under_way(log)
+    clients.comes_back.set()
+
+
+def test_a_call_that_is_made_again_and_again_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamhub.engine.transaction._PATIENCE_S", 0.2)
+    monkeypatch.setattr("streamhub.engine.transaction._RETRY_PAUSE_S", 0.02)
+    clients = SlowClients(refusals=25)
+    log = log_of(clients)
+    log.begin(0.0)
+    log.begin_commit({})
+    log.join_commit()
+    assert clients.calls == ["begin", *["commit"] * 26]
 
 
 def test_aborting_without_an_open_transaction_asks_nothing() -> None:
