@@ -1,5 +1,6 @@
 """Command line of the room: `python -m streamhub app run ...`, `query run ...`, `runner --directory D`."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,7 @@ import typer
 from client.errors import DigitalTwinError
 from streamhub import commands
 from streamhub.runner.daemon import run_daemon
+from streamhub.runner.launchers.choosing import LauncherName, open_launcher
 from streamhub.runner.supervisor import RunnerSettings
 
 main = typer.Typer(help="Stream apps between systems.", no_args_is_help=True, pretty_exceptions_enable=False)
@@ -18,6 +20,7 @@ main.add_typer(commands.query, name="query")
 
 @main.command("runner")
 def runner(
+    *,
     directory: Annotated[Path, typer.Option(envvar="DTWIN_RUNNER__DIRECTORY", help="Where the apps are.")],
     stall_timeout: Annotated[
         float,
@@ -26,10 +29,37 @@ def runner(
     stop_grace: Annotated[
         float, typer.Option(help="Time an app has to stop by itself before it is killed [s].")
     ] = 25.0,
+    first_pause: Annotated[
+        float, typer.Option(min=0.0, help="Pause before the first restart of an app; doubled each time [s].")
+    ] = 0.5,
+    longest_pause: Annotated[
+        float, typer.Option(min=0.0, help="Longest pause before a restart of an app [s].")
+    ] = 30.0,
+    most_failures: Annotated[
+        int,
+        typer.Option(
+            envvar="DTWIN_RUNNER__MOST_FAILURES",
+            min=0,
+            help="Ends in a row after which an app is not started again; 0 for no limit.",
+        ),
+    ] = 30,
+    launcher: Annotated[
+        LauncherName, typer.Option(envvar="DTWIN_RUNNER__LAUNCHER", help="What runs the apps.")
+    ] = LauncherName.PROCESSES,
 ) -> None:
     """Keep the apps of a directory running; SIGTERM stops them all, SIGHUP leaves without stopping them."""
     try:
-        run_daemon(directory, RunnerSettings(stall_timeout_s=stall_timeout, stop_grace_s=stop_grace))
+        run_daemon(
+            directory,
+            RunnerSettings(
+                stall_timeout_s=stall_timeout,
+                stop_grace_s=stop_grace,
+                first_pause_s=first_pause,
+                longest_pause_s=longest_pause,
+                most_failures=most_failures,
+            ),
+            lambda path: open_launcher(launcher, path, os.environ, stop_grace),
+        )
     except DigitalTwinError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(1)

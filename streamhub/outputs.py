@@ -32,7 +32,14 @@ from streamhub.query.functions import Kind
 from streamhub.query.quantities import datastreams_of
 from streamhub.query.units import unit_name
 
-__all__ = ["MetadataRegistry", "read_units", "register_outputs", "source_things_of"]
+__all__ = [
+    "MetadataRegistry",
+    "read_units",
+    "register_outputs",
+    "source_things_of",
+    "unit_of",
+    "unit_text",
+]
 
 UCUM_DEFINITION: Final = "http://www.opengis.net/def/uom/UCUM/0/"
 _UCUM_PREFIXES: Final = (UCUM_DEFINITION, "https://www.opengis.net/def/uom/UCUM/0/", "ucum:")
@@ -85,7 +92,7 @@ def read_units(server: MetadataRegistry, systems: Iterable[str]) -> dict[str, st
     condition = " or ".join(f"startswith(name,{_literal(prefix)})" for prefix in prefixes)
     found = server.search(DATASTREAMS, condition, select=("name", "unitOfMeasurement"))
     return {
-        name: _unit_text(datastream.get("unitOfMeasurement"))
+        name: unit_text(datastream.get("unitOfMeasurement"))
         for datastream in found
         if isinstance(name := datastream.get("name"), str) and name.startswith(prefixes)
     }
@@ -223,7 +230,7 @@ class _Outputs:
             name=self.name(thing, column),
             description=self._expression(column),
             observation_type=_OBSERVATION_TYPES.get(kind, ObservationType.OBSERVATION),
-            unit_of_measurement=_unit_of(column.unit),
+            unit_of_measurement=unit_of(column.unit),
             thing=thing,
             sensor=sensor,
             observed_property=observed_property,
@@ -236,7 +243,12 @@ class _Outputs:
         )
 
 
-def _unit_of(code: str | None) -> UnitOfMeasurement:
+def unit_of(code: str | None) -> UnitOfMeasurement:
+    """Describe a unit (UCUM) as a unitOfMeasurement; None for results without one.
+
+    Raises:
+        UnitError: It is no UCUM code.
+    """
     if code is None:
         return UnitOfMeasurement(None, None, None)
     return UnitOfMeasurement(
@@ -244,7 +256,7 @@ def _unit_of(code: str | None) -> UnitOfMeasurement:
     )
 
 
-def _unit_text(unit: object) -> str | None:
+def unit_text(unit: object) -> str | None:
     """Read a unitOfMeasurement (OGC 18-088, clause 8.2.4 "Datastream"): the code, else what people see."""
     if not isinstance(unit, dict):
         return None

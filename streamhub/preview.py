@@ -47,12 +47,14 @@ class LastRecords:
         found: Number of records by topic.
         unreadable: Records left out because their key or value is not UTF-8, by topic.
         is_complete: Whether the ends were reached in time.
+        timestamps_ms: When Kafka got each record [ms since 1970], in the order of `lines`.
     """
 
     lines: list[str]
     found: Counter[str] = field(default_factory=Counter)
     unreadable: Counter[str] = field(default_factory=Counter)
     is_complete: bool = True
+    timestamps_ms: list[int] = field(default_factory=list)
 
 
 def read_last(
@@ -152,6 +154,7 @@ class _Reading:
                 result.unreadable[topic] += 1
             else:
                 result.lines.append(line)
+                result.timestamps_ms.append(message.timestamp()[1])
         return result
 
     def _spans(self, topic: str, most: int) -> Iterable[tuple[_Place, tuple[int, int]]]:

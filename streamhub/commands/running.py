@@ -6,6 +6,7 @@ units and registration (`metadata`).
 
 import logging
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
@@ -189,6 +190,8 @@ def _run(
 
 
 def _set_up_logging(*, verbose: bool) -> None:
+    # Read beside the runner's marks, which are in UTC, and on machines of other time zones.
+    logging.Formatter.converter = time.gmtime
     logging.basicConfig(
         stream=sys.stderr,
         level=logging.INFO if verbose else logging.WARNING,

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Protocol
 
+import psutil
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined] # the package lists no exports
     AdminClient,
@@ -81,6 +82,7 @@ class LaneObserver:
         self._monotonic = monotonic
         self._now = now
         self._admin = admin
+        self._process = psutil.Process()
         self._asked: dict[TopicPartition, Future[ListOffsetsResultInfo]] = {}
         self._ends: Mapping[Partition, int] = {}
         self._ends_at = float("-inf")
@@ -172,6 +174,7 @@ class LaneObserver:
             output_rate=output_rate,
             turn_age_s=round(max(clock - lane.turned_at, 0.0), 3),
             cpu_s=round(time.process_time(), 3),
+            memory_bytes=self._process.memory_info().rss,
             trouble=lane.trouble,
             last_progress=self._last_progress,
         )

@@ -15,7 +15,7 @@ import shutil
 import uuid
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from client.errors import ConfigurationError
@@ -110,12 +110,16 @@ class CredentialFiles:
         turned.replace(self._link)
         return True
 
-    def environment(self) -> Mapping[str, str]:
-        """Give the settings that a process of the app needs to use them; none when there are none."""
+    def environment(self, seen_at: str = "") -> Mapping[str, str]:
+        """Give the settings that a process of the app needs to use them; none when there are none.
+
+        Args:
+            seen_at: Where the process finds the folder of the app, when that is elsewhere.
+        """
         generation = self.generation
         if not generation:
             return {}
-        folder = (self._folder / generation).resolve()
+        folder = PurePosixPath(seen_at, generation) if seen_at else (self._folder / generation).resolve()
         files = {
             f"{_PREFIX}{setting}": str(folder / name) for setting, name in zip(_SETTINGS, _FILES, strict=True)
         }

@@ -27,7 +27,8 @@ import psutil
 from streamhub.engine.progress import write_atomically
 from streamhub.errors import RunnerBusyError
 from streamhub.runner.folder import AppFolder
-from streamhub.runner.processes import AppProcesses, ProcessControl
+from streamhub.runner.launchers.interface import Launcher
+from streamhub.runner.launchers.processes import AppProcesses
 from streamhub.runner.supervisor import RunnerSettings, Supervisor
 
 _log = logging.getLogger(__name__)
@@ -43,12 +44,12 @@ class Runner:
     def __init__(
         self,
         directory: Path,
-        processes: ProcessControl,
+        launcher: Launcher,
         settings: RunnerSettings,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._directory = directory
-        self._processes = processes
+        self._launcher = launcher
         self._settings = settings
         self._clock = clock
         self._supervisors: dict[str, Supervisor] = {}
@@ -82,7 +83,7 @@ class Runner:
         for path in sorted((self._directory / APPS).iterdir()):
             if path.name not in self._supervisors and AppFolder(path).exists():
                 self._supervisors[path.name] = Supervisor(
-                    AppFolder(path), self._processes, self._settings, self._clock
+                    AppFolder(path), self._launcher, self._settings, self._clock
                 )
         for app_id, supervisor in list(self._supervisors.items()):
             try:
@@ -125,30 +126,47 @@ def _locked(directory: Path) -> Iterator[None]:
         yield
 
 
-def run_daemon(directory: Path, settings: RunnerSettings) -> None:
+def run_daemon(
+    directory: Path,
+    settings: RunnerSettings,
+    open_launcher: Callable[[Path], Launcher] = lambda _: AppProcesses(),
+) -> None:
     """Look after the apps of a directory until a signal comes.
+
+    Args:
+        directory: Where the apps are.
+        settings: How they are supervised.
+        open_launcher: Makes what runs them; called when the directory is held.
 
     Raises:
         RunnerBusyError: another daemon works on the directory.
+        RunnerError: what runs the apps cannot be reached.
     """
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
     directory = directory.resolve()
     with _locked(directory):
-        runner = Runner(directory, AppProcesses(), settings)
+        launcher = open_launcher(directory)
+        runner = Runner(directory, launcher, settings)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: runner.stop_all())
         signal.signal(signal.SIGHUP, lambda *_: runner.hand_over())
-        _introduce(directory)
-        _log.info("looking after %s", directory, extra={"action": "start"})
+        _introduce(directory, launcher.name)
+        _log.info("looking after %s with %s", directory, launcher.name, extra={"action": "start"})
         runner.run()
+        launcher.close()
         (directory / RUNNER_FILE).unlink(missing_ok=True)
         _log.info("left %s", directory, extra={"action": "leave"})
 
 
-def _introduce(directory: Path) -> None:
+def _introduce(directory: Path, launcher: str) -> None:
     """Say who looks after the directory."""
     created = psutil.Process().create_time()
-    document = {"pid": os.getpid(), "created": created, "started_at": datetime.now(UTC).isoformat()}
+    document = {
+        "pid": os.getpid(),
+        "created": created,
+        "started_at": datetime.now(UTC).isoformat(),
+        "launcher": launcher,
+    }
     write_atomically(directory / RUNNER_FILE, json.dumps(document))

@@ -6,22 +6,34 @@ it does what is wanted when it comes.
 
 import builtins
 import json
+import os
 import signal
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from operator import is_
 from pathlib import Path
 from typing import Final, Literal
 
 from client.errors import DigitalTwinError
-from streamhub.engine.progress import AppProgress, write_atomically
+from streamhub.engine.progress import AppProgress, read_progress, write_atomically
 from streamhub.errors import RunnerError
 from streamhub.runner.credentials import AppCredentials
 from streamhub.runner.daemon import APPS, RUNNER_FILE
-from streamhub.runner.folder import AppFolder, Desired, Observed, ProcessRecord, State
-from streamhub.runner.logs import tail
-from streamhub.runner.processes import find_process
+from streamhub.runner.folder import (
+    AppFolder,
+    Desired,
+    Observed,
+    ProcessRecord,
+    State,
+    read_desired,
+    read_observed,
+)
+from streamhub.runner.launchers.processes import find_process
+from streamhub.runner.limits import AppLimits, write_limits
+from streamhub.runner.logs import LogPart, read_on, tail
+from streamhub.runner.remembering import Remembered
 from streamhub.specification import StreamAppSpecification
 
 _POLL_S: Final = 0.05
@@ -42,6 +54,11 @@ class AppStatus:
         restarts: Times it was started again since it was last asked to run [1].
         started_at: When its process started.
         progress: Latest figures of the app; of its last process when none runs.
+        asked_at: When somebody last said what is wanted.
+        failures: Ends in a row without a good run in between [1].
+        next_start_at: When it is started again, while it is backing off.
+        ended_at: When its last process ended.
+        end: How its last process ended.
     """
 
     app_id: str
@@ -52,6 +69,11 @@ class AppStatus:
     restarts: int = 0
     started_at: datetime | None = None
     progress: AppProgress | None = None
+    asked_at: datetime | None = None
+    failures: int = 0
+    next_start_at: datetime | None = None
+    ended_at: datetime | None = None
+    end: str | None = None
 
 
 class RunnerDirectory:
@@ -59,14 +81,24 @@ class RunnerDirectory:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
+        self._folders: dict[str, _Known] = {}
+        self._desired = Remembered(read_desired)
+        self._observed = Remembered(read_observed)
+        self._progress = Remembered(read_progress)
 
-    def deploy(self, specification: StreamAppSpecification, credentials: AppCredentials | None = None) -> str:
+    def deploy(
+        self,
+        specification: StreamAppSpecification,
+        credentials: AppCredentials | None = None,
+        limits: AppLimits | None = None,
+    ) -> str:
         """Want an app to run and return its id; what is new starts it anew, failed or not.
 
         Args:
             specification: What the app does.
             credentials: Who it is to Kafka; None leaves it those that it has. Without any it connects
                 without a certificate: it never uses those of the runner.
+            limits: What it may take; None leaves it those that it has.
 
         Raises:
             RunnerError: the directory cannot be written.
@@ -75,13 +107,28 @@ class RunnerDirectory:
         text = specification.to_json()
         try:
             try:
-                _want(folder, text, credentials)
+                _want(folder, text, credentials, limits)
             except FileNotFoundError:
                 # The daemon took the folder of a removed app of the same id away just now.
-                _want(folder, text, credentials)
+                _want(folder, text, credentials, limits)
         except OSError as error:
             raise RunnerError(f"{folder.path} cannot be written: {error}. Check the directory") from error
         return specification.app_id
+
+    def limit(self, app_id: str, limits: AppLimits) -> None:
+        """Hold an app to limits, also while it runs; nothing happens when there is no such app.
+
+        Raises:
+            RunnerError: the directory cannot be written.
+        """
+        folder = self._folder(app_id)
+        try:
+            if folder.exists():
+                write_limits(folder.limits, limits)
+        except FileNotFoundError:  # it was removed just now
+            return
+        except OSError as error:
+            raise RunnerError(f"{folder.path} cannot be written: {error}. Check the directory") from error
 
     def start(self, app_id: str) -> None:
         """Want an app to run, also when it had failed.
@@ -90,6 +137,14 @@ class RunnerDirectory:
             RunnerError: there is no such app.
         """
         self._known(app_id).write_desired("running")
+
+    def restart(self, app_id: str) -> None:
+        """Want an app to run in a new process: the present one commits and leaves first.
+
+        Raises:
+            RunnerError: there is no such app.
+        """
+        self._known(app_id).write_desired("running", anew=True)
 
     def stop(self, app_id: str, timeout_s: float = 0.0) -> None:
         """Want an app to stop: it commits and leaves its group.
@@ -149,34 +204,78 @@ class RunnerDirectory:
 
     def list(self) -> list[AppStatus]:
         """All apps, by id; those being removed are left out."""
-        apps = self.path / APPS
-        if not apps.is_dir():
+        try:
+            app_ids = sorted(os.listdir(self.path / APPS))  # noqa: PTH208 - names are enough
+        except OSError:
             return []
-        found = (self.status(path.name) for path in sorted(apps.iterdir()))
+        is_alive = self.is_alive()
+        for gone in self._folders.keys() - set(app_ids):
+            self._forget(gone)
+        found = (self._status(self._known_folder(app_id), is_alive=is_alive) for app_id in app_ids)
         return [status for status in found if status is not None]
 
     def status(self, app_id: str) -> AppStatus | None:
         """One app; None when there is none, or it is being removed."""
-        folder = self._folder(app_id)
-        desired = folder.read_desired()
+        self._folder(app_id)
+        return self._status(self._known_folder(app_id), is_alive=self.is_alive())
+
+    def _known_folder(self, app_id: str) -> "_Known":
+        known = self._folders.get(app_id)
+        if known is None:
+            known = self._folders[app_id] = _Known(AppFolder(self.path / APPS / app_id))
+        return known
+
+    def _forget(self, app_id: str) -> None:
+        known = self._folders.pop(app_id, None)
+        if known is not None:
+            self._desired.forget(known.desired)
+            self._observed.forget(known.observed)
+            self._progress.forget(known.progress)
+
+    def _status(self, known: "_Known", *, is_alive: bool) -> AppStatus | None:
+        """Put together what the files say; the same object as before while they say the same."""
+        desired = self._desired.of(known.desired)
         if desired is None or desired.state == "removed":
             return None
-        observed = folder.read_observed() or Observed("stopped", "")
+        observed, progress = self._observed.of(known.observed), self._progress.of(known.progress)
+        said = (desired, observed, progress)
+        former = known.status
+        if is_alive and former is not None and all(map(is_, former[0], said)):
+            return former[1]
+        status = self._put_together(known.folder, desired, observed, progress, is_alive=is_alive)
+        known.status = (said, status) if is_alive else None
+        return status
+
+    def _put_together(
+        self,
+        folder: AppFolder,
+        desired: Desired,
+        observed: Observed | None,
+        progress: AppProgress | None,
+        *,
+        is_alive: bool,
+    ) -> AppStatus:
+        observed = observed or Observed("stopped", "")
         is_current = observed.request == desired.request
         state, cause = observed.state, observed.cause
-        if not self.is_alive():
+        if not is_alive:
             state, cause = _without_runner(folder, desired)
         elif not is_current:
             state, cause = _on_the_way(observed.state, desired), None
         return AppStatus(
-            app_id=app_id,
+            app_id=folder.app_id,
             desired="running" if desired.state == "running" else "stopped",
             state=state,
             cause=cause,
             pid=observed.pid,
             restarts=observed.restarts,
-            started_at=None if observed.started_at is None else datetime.fromisoformat(observed.started_at),
-            progress=folder.read_progress(),
+            started_at=_moment(observed.started_at),
+            progress=progress,
+            asked_at=_moment(desired.at),
+            failures=observed.failures,
+            next_start_at=_moment(observed.next_start_at) if state == "backing_off" else None,
+            ended_at=_moment(observed.ended_at),
+            end=observed.end,
         )
 
     def specification(self, app_id: str) -> StreamAppSpecification | None:
@@ -191,6 +290,10 @@ class RunnerDirectory:
     def log_tail(self, app_id: str, lines: int = 200) -> "builtins.list[str]":
         """The last lines of an app's log, oldest first; empty when there is none."""
         return tail(self._folder(app_id).log, lines)
+
+    def read_log(self, app_id: str, cursor: str = "", lines: int = 200) -> LogPart:
+        """What an app's log has got since a cursor; its last lines when there is none yet."""
+        return read_on(self._folder(app_id).log, cursor, lines)
 
     def is_alive(self) -> bool:
         """Whether a daemon looks after this directory."""
@@ -246,8 +349,28 @@ class RunnerDirectory:
         return folder
 
 
-def _want(folder: AppFolder, specification: str, credentials: AppCredentials | None) -> None:
+class _Known:
+    """One app's files by name, and what they last said."""
+
+    __slots__ = ("desired", "folder", "observed", "progress", "status")
+
+    def __init__(self, folder: AppFolder) -> None:
+        self.folder = folder
+        self.desired, self.observed = str(folder.desired), str(folder.status)
+        self.progress = str(folder.progress)
+        self.status: tuple[tuple[object, ...], AppStatus] | None = None
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def _want(
+    folder: AppFolder, specification: str, credentials: AppCredentials | None, limits: AppLimits | None
+) -> None:
     folder.path.mkdir(parents=True, exist_ok=True)
+    if limits is not None:
+        write_limits(folder.limits, limits)
     file = folder.specification
     has_changed = not file.is_file() or file.read_text(encoding="utf-8") != specification
     if has_changed:
@@ -262,6 +385,8 @@ def _want(folder: AppFolder, specification: str, credentials: AppCredentials | N
 def _on_the_way(state: State, desired: Desired) -> State:
     """Where an app is whose latest request the daemon has not seen yet."""
     if desired.state == "running":
+        if desired.anew and state in ("starting", "running"):
+            return "stopping"
         return "starting" if state in ("stopped", "failed", "backing_off") else state
     return "stopping" if state in _GOING_DOWN else state
 

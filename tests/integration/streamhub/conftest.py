@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from streamhub.runner import AppCredentials, RunnerDirectory
+from streamhub.runner.limits import AppLimits
 from streamhub.specification import StreamAppSpecification
 from tests.integration.streamhub.flows import AppProcess, Flow, eventually
 from tests.integration.streamhub.principals import Principal, operator_credentials
@@ -53,8 +54,13 @@ def new_principal(kafka_bootstrap: str) -> Iterator[Callable[[str], Principal]]:
 class OperatorsDirectory(RunnerDirectory):
     """Deploys apps as the operator, who may do everything, unless they get credentials of their own."""
 
-    def deploy(self, specification: StreamAppSpecification, credentials: AppCredentials | None = None) -> str:
-        return super().deploy(specification, credentials or operator_credentials())
+    def deploy(
+        self,
+        specification: StreamAppSpecification,
+        credentials: AppCredentials | None = None,
+        limits: AppLimits | None = None,
+    ) -> str:
+        return super().deploy(specification, credentials or operator_credentials(), limits)
 
     def deploy_without_credentials(self, specification: StreamAppSpecification) -> str:
         return super().deploy(specification)

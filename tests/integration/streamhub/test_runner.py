@@ -66,7 +66,11 @@ def test_a_stalled_app_is_killed_and_started_again_and_says_why(
     assert second.pid != first.pid
     assert second.cause is not None
     assert second.cause.startswith("no sign of life for")
-    assert sorted(flow.received_numbers()) == matching(range(320))
+    ends = [line for line in daemon.directory.log_tail(app_id) if line.startswith("--- ended ")]
+    assert len(ends) == 1
+    assert "no sign of life for" in ends[0]
+    # What it has read is not all committed yet.
+    eventually(lambda: sorted(flow.received_numbers()) == matching(range(320)), what="its records")
 
 
 def test_an_app_whose_topic_is_missing_is_tried_again_and_names_the_cause(
@@ -100,6 +104,28 @@ def test_a_changed_specification_restarts_the_app(new_flow: Callable[..., Flow],
     _wait_caught_up(daemon, app_id)
     expected = set(matching(range(160))) | (set(range(160, 320)) - set(matching(range(160, 320))))
     assert set(flow.received_numbers()) == expected
+
+
+def test_a_restart_that_was_asked_for_goes_on_in_the_same_place(
+    new_flow: Callable[..., Flow], daemon: Daemon
+) -> None:
+    flow = new_flow()
+    daemon.start()
+    app_id = daemon.directory.deploy(flow.specification())
+    flow.produce(range(160))
+    first = _wait_caught_up(daemon, app_id)
+    daemon.directory.restart(app_id)
+
+    def renewed() -> bool:
+        status = daemon.directory.status(app_id)
+        return status is not None and status.state == "running" and status.pid != first.pid
+
+    eventually(renewed, what="the restart")
+    flow.produce(range(160, 320))
+    status = _wait_caught_up(daemon, app_id)
+    assert (status.restarts, status.cause) == (0, None)
+    assert status.end == "restarted because somebody asked for it"
+    assert sorted(flow.received_numbers()) == matching(range(320))
 
 
 def test_a_runner_that_was_killed_finds_its_apps_running_and_adopts_them(

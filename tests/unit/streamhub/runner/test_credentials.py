@@ -13,7 +13,7 @@ import pytest
 from client.errors import ConfigurationError
 from streamhub.runner import AppCredentials, RunnerDirectory
 from streamhub.runner.folder import AppFolder
-from streamhub.runner.processes import AppProcesses
+from streamhub.runner.launchers.processes import AppProcesses
 from streamhub.specification import StreamAppSpecification
 
 SPECIFICATION = StreamAppSpecification(

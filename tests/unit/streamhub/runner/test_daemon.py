@@ -9,20 +9,39 @@ import pytest
 
 from streamhub.runner.daemon import APPS, Runner
 from streamhub.runner.folder import AppFolder, ProcessRecord
+from streamhub.runner.launchers.interface import End
+from streamhub.runner.limits import AppLimits
 from streamhub.runner.supervisor import RunnerSettings
 
 APP = "aa.bb.cc.dd.app"
 
 
 class NoProcesses:
+    name = "processes"
+
     def start(self, folder: AppFolder) -> ProcessRecord:
         raise OSError(f"{folder.app_id} is not to be started here")
 
     def is_alive(self, _record: ProcessRecord) -> bool:
         return False
 
-    def exit_code(self, _record: ProcessRecord) -> int | None:
+    def end_of(self, _record: ProcessRecord) -> End:
+        return End()
+
+    def find(self, _folder: AppFolder) -> None:
         return None
+
+    def waits_for(self, _record: ProcessRecord) -> None:
+        return None
+
+    def memory_bytes(self, _record: ProcessRecord) -> None:
+        return None
+
+    def apply(self, _record: ProcessRecord, _limits: AppLimits) -> bool:
+        return True
+
+    def close(self) -> None:
+        pass
 
     def send(self, _record: ProcessRecord, _signal_number: int) -> None:
         raise AssertionError("there is no process")

@@ -1,12 +1,16 @@
 """The interface to the runner while no runner runs: wishes are written down and answers are honest."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from streamhub.errors import RunnerError
 from streamhub.runner import RunnerDirectory
+from streamhub.runner.folder import AppFolder, Observed
+from streamhub.runner.limits import AppLimits, read_limits
 from streamhub.specification import StreamAppSpecification
 
 SPECIFICATION = StreamAppSpecification(
@@ -92,3 +96,57 @@ def test_a_shutdown_without_a_runner_is_no_error(directory: RunnerDirectory) -> 
     directory.shutdown(1.0)
     directory.deploy(SPECIFICATION)
     directory.shutdown(1.0)
+
+
+def test_asking_for_a_new_process_is_a_new_request_with_its_time(directory: RunnerDirectory) -> None:
+    app_id = directory.deploy(SPECIFICATION)
+    before = directory.status(app_id)
+    directory.restart(app_id)
+    after = directory.status(app_id)
+    assert before is not None
+    assert after is not None
+    assert after.desired == "running"
+    assert before.asked_at is not None
+    assert after.asked_at is not None
+    assert after.asked_at >= before.asked_at
+    with pytest.raises(RunnerError, match="there is no stream app"):
+        directory.restart("aa.bb.cc.dd.other")
+
+
+def test_the_same_files_are_not_read_again_and_changed_ones_are(directory: RunnerDirectory) -> None:
+    app_id = directory.deploy(SPECIFICATION, limits=AppLimits(200, 0.5))
+    folder = AppFolder(directory.path / "apps" / app_id)
+    assert directory.list() == [directory.status(app_id)]
+    desired = folder.read_desired()
+    assert desired is not None
+    folder.write_observed(Observed("running", desired.request, pid=7))
+    own = psutil.Process()
+    document = {"pid": own.pid, "created": own.create_time(), "started_at": "2026-01-01T00:00:00+00:00"}
+    (directory.path / "runner.json").write_text(json.dumps(document))
+    (before,) = directory.list()
+    assert (before.state, before.pid) == ("running", 7)
+    (same,) = directory.list()
+    assert same == before
+    directory.stop(app_id)
+    assert [one.state for one in directory.list()] == ["stopping"]
+    directory.remove(app_id)
+    assert directory.list() == []
+
+
+def test_limits_are_written_beside_the_specification_and_only_for_apps_that_are_there(
+    directory: RunnerDirectory,
+) -> None:
+    app_id = directory.deploy(SPECIFICATION, limits=AppLimits(200, 0.5))
+    path = directory.path / "apps" / app_id / "limits.json"
+    assert read_limits(path) == AppLimits(200, 0.5)
+    directory.deploy(SPECIFICATION)
+    assert read_limits(path) == AppLimits(200, 0.5), "deploying without limits leaves them"
+    directory.limit(app_id, AppLimits(100))
+    assert read_limits(path) == AppLimits(100)
+    directory.limit("aa.bb.cc.dd.other", AppLimits(100))
+    assert not (directory.path / "apps" / "aa.bb.cc.dd.other").exists()
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"memory_mb": "much", "cpus": -1}', '{"memory_mb": 0}'])
+def test_limits_that_cannot_be_understood_limit_nothing(text: str) -> None:
+    assert AppLimits.from_json(text) == AppLimits()

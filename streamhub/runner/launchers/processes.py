@@ -1,7 +1,8 @@
-"""Processes of apps: start one, recognise it again, end it.
+"""Apps as processes of this machine: start one, recognise it again, end it.
 
 What lives here: everything that touches the operating system's processes. What does not: when to do so
-(`supervisor`).
+(`supervisor`). Their memory is watched by the supervisor; the operating system gives a process no share of
+the processors that could be set without rights, so that limit is not held here.
 """
 
 import contextlib
@@ -10,14 +11,22 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import psutil
 
 from streamhub.runner.folder import AppFolder, ProcessRecord
+from streamhub.runner.launchers.interface import End
+from streamhub.runner.limits import AppLimits
+from streamhub.runner.logs import append_mark
+
+__all__ = ["APP", "AppProcesses", "find_process"]
+
+APP: Final = ("-m", "streamhub", "app", "run")
+"""What Python is asked to run."""
 
 # The operating system rounds creation times, and clocks are corrected.
 _SAME_CREATION_S: Final = 2.0
@@ -37,22 +46,6 @@ _HANDED_DOWN: Final = frozenset(
 _LOCALE: Final = "LC_"
 
 
-class ProcessControl(Protocol):
-    """What the supervisor needs of processes; tests bring their own."""
-
-    def start(self, folder: AppFolder) -> ProcessRecord:
-        """Start the app of a folder."""
-
-    def is_alive(self, record: ProcessRecord) -> bool:
-        """Whether this very process still runs."""
-
-    def exit_code(self, record: ProcessRecord) -> int | None:
-        """How it ended; None when that cannot be known, for an adopted process."""
-
-    def send(self, record: ProcessRecord, signal_number: int) -> None:
-        """Send a signal, if it still runs."""
-
-
 def find_process(record: ProcessRecord) -> psutil.Process | None:
     """Find a recorded process; None when it has ended, even if its pid was given to another."""
     try:
@@ -70,7 +63,10 @@ class AppProcesses:
     They inherit nothing of the runner's environment that could be a secret; see `_HANDED_DOWN`.
     """
 
-    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+    name = "processes"
+
+    def __init__(self, environment: Mapping[str, str] | None = None, program: Sequence[str] = APP) -> None:
+        self._program = program
         source = os.environ if environment is None else environment
         self._environment = {
             name: value for name, value in source.items() if name in _HANDED_DOWN or name.startswith(_LOCALE)
@@ -90,12 +86,11 @@ class AppProcesses:
         # A killed process leaves temporary files; here the next start, or the app's removal, takes them away.
         shutil.rmtree(folder.scratch, ignore_errors=True)
         folder.scratch.mkdir()
+        append_mark(folder.log, f"started {started_at}")
         with folder.log.open("ab") as log:
-            log.write(f"--- started {started_at}\n".encode())
-            log.flush()
             # Its own session: Ctrl-C in the terminal of the runner does not reach it.
             child = subprocess.Popen(
-                _command(folder),
+                self._command(folder),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -116,10 +111,36 @@ class AppProcesses:
             return child.poll() is None
         return find_process(record) is not None
 
-    def exit_code(self, record: ProcessRecord) -> int | None:
-        """How a child ended, negative for a signal; None for an adopted process."""
+    def find(self, folder: AppFolder) -> None:
+        """Find nothing: a process that nobody has recorded cannot be told from others."""
+        del folder
+
+    def waits_for(self, record: ProcessRecord) -> None:
+        """A process runs as soon as it is started."""
+        del record
+
+    def end_of(self, record: ProcessRecord) -> End:
+        """How a child ended, negative for a signal; only a parent learns that, so nothing when adopted."""
         child = self._children.pop(record.pid, None)
-        return None if child is None else child.poll()
+        return End(None if child is None else child.poll())
+
+    def memory_bytes(self, record: ProcessRecord) -> int | None:
+        """Resident memory of this very process; apps have no children [bytes]."""
+        process = find_process(record)
+        if process is None:
+            return None
+        try:
+            return int(process.memory_info().rss)
+        except psutil.Error:  # it has ended meanwhile
+            return None
+
+    def apply(self, record: ProcessRecord, limits: AppLimits) -> bool:
+        """The supervisor compares with the limits of now; there is nothing to do."""
+        del record, limits
+        return True
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
 
     def send(self, record: ProcessRecord, signal_number: int) -> None:
         """Send a signal to this very process and to no other."""
@@ -128,14 +149,13 @@ class AppProcesses:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.send_signal(signal.Signals(signal_number))
 
-
-def _command(folder: AppFolder) -> list[str]:
-    return [
-        sys.executable,
-        *("-m", "streamhub", "app", "run"),
-        *("--specification", _text(folder.specification)),
-        *("--progress-file", _text(folder.progress)),
-    ]
+    def _command(self, folder: AppFolder) -> list[str]:
+        return [
+            sys.executable,
+            *self._program,
+            *("--specification", _text(folder.specification)),
+            *("--progress-file", _text(folder.progress)),
+        ]
 
 
 def _text(path: Path) -> str:
