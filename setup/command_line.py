@@ -84,7 +84,8 @@ def up(
     _need_local_extra()
     if mode not in {"production", "demo"}:
         raise typer.BadParameter("use production or demo", param_hint="--mode")
-    from setup.report import report_on  # noqa: PLC0415 (needs the extra `local`, checked above)
+    from setup.local.answers import setup_code  # noqa: PLC0415 (needs the extra `local`, checked above)
+    from setup.report import report_on  # noqa: PLC0415 (same)
     from setup.stack import Stack  # noqa: PLC0415 (same)
 
     with report_on(_console(), "Starting") as report:
@@ -92,6 +93,9 @@ def up(
     typer.echo(f"Platform      {addresses.platform}")
     typer.echo(f"SensorThings  {addresses.sensorthings}/v1.1")
     typer.echo(f"Kafka         {addresses.kafka}")
+    code = setup_code(_home().log_file("platform"), addresses.platform)
+    if code:
+        typer.echo(f"Setup code    {code} (nobody has an account yet: {addresses.platform}/welcome)")
     typer.echo("Stop with: dtwin down")
 
 

@@ -16,6 +16,7 @@ from client.errors import (
     NotAuthorizedError,
     TopicNotFoundError,
 )
+from setup.remote.errors import RemoteError
 
 FAILURE, USAGE, NOT_ALLOWED, NOT_FOUND, UNAVAILABLE = 1, 2, 4, 5, 6
 _INTERRUPTED = 130  # by the custom of shells: 128 + SIGINT
@@ -49,6 +50,8 @@ def main() -> None:
 
 def exit_code(error: DigitalTwinError) -> int:
     """Return the exit code that tells scripts what kind of error it was."""
+    if isinstance(error, RemoteError):
+        return error.exit_code
     if isinstance(error, ConfigurationError):
         return USAGE
     if isinstance(error, NotAuthorizedError):

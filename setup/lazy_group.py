@@ -25,10 +25,11 @@ class Mount:
 
     Attributes:
         module: Where it is defined.
-        attribute: Name of the typer application in that module.
+        attribute: Name of the typer application in that module, or of a function that makes it by its name.
         help: What `dtwin --help` says of it.
         needs: Packages that must be installed, and the extra that brings them.
         prepare: Module of this room whose `fill_environment` is called first; empty for none.
+        panel: Heading in `dtwin --help`; empty for the first one.
     """
 
     module: str
@@ -36,15 +37,43 @@ class Mount:
     help: str
     needs: tuple[tuple[str, ...], str]
     prepare: str = ""
+    panel: str = ""
+
+
+ON_A_PLATFORM = "On a platform, here or elsewhere"
+_REMOTE = {
+    "login": "Log in to a platform and remember it.",
+    "logout": "Forget the token of a platform.",
+    "whoami": "Say as whom commands act, and where.",
+    "profile": "The platforms that you have logged in to.",
+    "config": "Which platform commands ask, and why.",
+    "company": "Companies, their people and invitations.",
+    "system": "Systems, their people, invitations and reports.",
+    "client": "Client apps, their certificates, tokens and reports.",
+    "contract": "Agreements of two systems: request, sign, compare, revoke.",
+    "app": "Stream apps: run and check them here, or on a platform.",
+    "offer": "What others may ask for, and what you let them ask for.",
+    "thing": "Things of a system.",
+    "datastream": "Datastreams of a system, and what they measured.",
+    "instances": "Instances files: get, compare, apply.",
+    "topic": "Records of a system, as they come or from the past.",
+    "flows": "Show what flows, and what needs you.",
+    "search": "Find what you may see, by words.",
+    "why": "Say why somebody may do something, or what is missing.",
+    "lineage": "Where records come from and where they go.",
+    "certificate": "Certificates of your client apps and of the services.",
+    "audit": "Who did what, and when.",
+    "token": "Tokens that you made by hand.",
+    "invitation": "Accept an invitation.",
+    "authority": "Show the certificate authority of the platform.",
+    "platform": "How the platform itself is, for its operators.",
+    "export": "Write what you may see as documents.",
+    "plan": "Show what would make the platform as documents say.",
+    "apply": "Make the platform as documents say.",
+}
 
 
 MOUNTS = {
-    "app": Mount(
-        "streamhub.commands",
-        "app",
-        "Run a stream app, or check its statement.",
-        (("lark", "msgspec"), "streamhub"),
-    ),
     "query": Mount(
         "streamhub.commands",
         "query",
@@ -84,6 +113,12 @@ MOUNTS = {
         "Put one TLS port in front of platform and SensorThings (nginx).",
         (("cryptography", "jinja2", "psutil"), "local"),
     ),
+    **{
+        name: Mount(
+            "setup.remote.nouns", "load", said, (("yaml", "jsonschema_rs"), "command"), panel=ON_A_PLATFORM
+        )
+        for name, said in _REMOTE.items()
+    },
 }
 
 
@@ -99,7 +134,7 @@ class LazyGroup(TyperGroup):
         mount = MOUNTS.get(cmd_name)
         if mount is None:
             return super().get_command(ctx, cmd_name)
-        return typer.core.TyperCommand(cmd_name, help=mount.help)
+        return typer.core.TyperCommand(cmd_name, help=mount.help, rich_help_panel=mount.panel or None)
 
     def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
         """Return the command to run; this is where a mounted room is imported."""
@@ -117,4 +152,4 @@ def _load(name: str) -> Command:
     if mount.prepare:
         importlib.import_module(mount.prepare).fill_environment()
     loaded = getattr(importlib.import_module(mount.module), mount.attribute)
-    return typer.main.get_command(loaded)
+    return typer.main.get_command(loaded if isinstance(loaded, typer.Typer) else loaded(name))
