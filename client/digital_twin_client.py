@@ -220,6 +220,7 @@ class DigitalTwinClient:
         }
         with self._state:
             self._quantities = {**self._quantities, **added}
+            self._journal.registered([known.reference.name for known in self._quantities.values()])
         self.logger.info("registered %s", {name: reference.name for name, reference in references.items()})
 
     def produce(

@@ -3,10 +3,11 @@
 What lives here: the form of these records, the handler behind `DigitalTwinClient.logger`, and the thread that
 says "alive". What does not: log lines of the library modules, which go to `logging` like everywhere.
 
-Records have the client's name as key and one of two forms as value:
+Records have the client's name as key and one of three forms as value:
 
     {"time": ..., "client": "car_1", "type": "state", "state": "started", ...}
     {"time": ..., "client": "car_1", "type": "log", "level": "INFO", "message": ...}
+    {"time": ..., "client": "car_1", "type": "registered", "datastreams": [...], "count": 3}
 
 States are started, alive, disconnected, reconnected (with `outage_s`) and stopped. Nothing here waits for
 Kafka or raises because of it: what finds no room is counted in `dropped`.
@@ -14,7 +15,7 @@ Kafka or raises because of it: what finds no room is counted in `dropped`.
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -26,6 +27,10 @@ from client.metadata.times import format_time
 _log = logging.getLogger(__name__)
 
 _FORMAT: Final = logging.Formatter()
+# Names of Datastreams in one record: it stays well below the megabyte that a topic takes.
+_MOST_NAMES: Final = 1000
+# What is registered is said again now and then: whoever reads the topic looks back only so far.
+_REPEAT_S: Final = 1800.0
 
 
 class Journal(logging.Handler):
@@ -47,6 +52,7 @@ class Journal(logging.Handler):
         self._alive_s = alive_s
         self._producer: Producer | None = None
         self._down_since: datetime | None = None
+        self._datastreams: tuple[str, ...] = ()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._say_alive, name="dtwin-alive", daemon=True)
 
@@ -68,6 +74,12 @@ class Journal(logging.Handler):
     def state(self, state: str, **facts: object) -> None:
         """Record a state of the client."""
         self._write({"type": "state", "state": state, **facts})
+
+    def registered(self, datastreams: Sequence[str]) -> None:
+        """Record all Datastreams that the client writes: whoever reads its records can tell them by that."""
+        self._datastreams = tuple(datastreams)
+        names = list(self._datastreams[:_MOST_NAMES])
+        self._write({"type": "registered", "datastreams": names, "count": len(self._datastreams)})
 
     def disconnected(self) -> None:
         """Record that no broker is reachable; delivered, with its time, when one is again."""
@@ -108,5 +120,10 @@ class Journal(logging.Handler):
         self.dropped += not is_taken
 
     def _say_alive(self) -> None:
+        quiet_s = 0.0
         while not self._stopping.wait(self._alive_s):
             self.state("alive")
+            quiet_s += self._alive_s
+            if quiet_s >= _REPEAT_S and self._datastreams:
+                quiet_s = 0.0
+                self.registered(self._datastreams)

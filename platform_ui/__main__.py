@@ -3,9 +3,10 @@
 import asyncio
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, Protocol
 
 import typer
 import uvicorn
@@ -19,7 +20,6 @@ from platform_ui.browser.server import server_options
 from platform_ui.demo import load_demo, refuse_known_passwords
 from platform_ui.demo_credentials import hand_out
 from platform_ui.settings import PlatformSettings, database_url
-from platform_ui.systems.tail import TailHub
 
 USAGE = 2
 FAILURE = 1
@@ -32,15 +32,20 @@ add_account_commands(command)
 add_audit_commands(command)
 
 
-class _Server(uvicorn.Server):
-    """Ends the live tails as soon as the process is told to stop: they would last for ever."""
+class _Stoppable(Protocol):
+    def stop(self) -> None: ...
 
-    def __init__(self, config: uvicorn.Config, tails: TailHub) -> None:
+
+class _Server(uvicorn.Server):
+    """Ends the live streams as soon as the process is told to stop: they would last for ever."""
+
+    def __init__(self, config: uvicorn.Config, streams: Sequence[_Stoppable]) -> None:
         super().__init__(config)
-        self._tails = tails
+        self._streams = streams
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._tails.stop()
+        for stream in self._streams:
+            stream.stop()
         super().handle_exit(sig, frame)
 
 
@@ -67,7 +72,7 @@ def serve(
         timeout_graceful_shutdown=GRACE_S,
         **server_options(),
     )
-    _Server(config, app.state.tails).run()
+    _Server(config, (app.state.tails, app.state.client_reports, app.state.live_hub)).run()
 
 
 @command.command()

@@ -37,6 +37,8 @@ class Model(DeclarativeBase):
     type_annotation_map = {datetime: DateTime(timezone=True)}  # noqa: RUF012 - SQLAlchemy's own form
 
 
+# A request that another one makes by itself works in the other one's transaction, under this name.
+SHARED_SESSION = "shared_session"
 UUID_TYPE: Uuid[Any] = Uuid(as_uuid=True)
 Sessions = async_sessionmaker[AsyncSession]
 
@@ -59,6 +61,10 @@ def create_sessions(engine: AsyncEngine) -> Sessions:
 
 
 async def _open_session(request: Request) -> AsyncIterator[AsyncSession]:
+    shared = getattr(request.state, SHARED_SESSION, None)
+    if shared is not None:
+        yield shared
+        return
     sessions = cast(Sessions, request.app.state.sessions)
     async with sessions() as session:
         yield session

@@ -177,6 +177,7 @@ class _Loader:
             first_name=person.first_name,
             last_name=person.last_name,
             password=PASSWORD,
+            is_operator=person is PEOPLE[0],
         )
 
     async def _company(self, session: AsyncSession, company: DemoCompany) -> None:

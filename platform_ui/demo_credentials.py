@@ -63,8 +63,10 @@ async def hand_out(settings: PlatformSettings, folder: Path) -> int:
 def _write(folder: Path, files: dict[str, str]) -> None:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for name, text in files.items():
-        fresh = folder / f".{name}"
+        place = folder / name
+        place.parent.mkdir(exist_ok=True, mode=0o700)  # what a first program needs is in a folder of its own
+        fresh = place.with_name(f".{place.name}")
         fresh.unlink(missing_ok=True)
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(text)
-        fresh.replace(folder / name)
+        fresh.replace(place)

@@ -16,6 +16,10 @@ DigitalTwinError
     ConflictError          the rule or the database says no: what to do first
       ContractNeededError  records would cross companies without a contract
     FormError              fields that cannot be accepted, with one message each
+      InvalidRequestError  the same of a request of a program: each with the place where it stands
+    RequestError           a header or parameter of the API that means nothing
+    PreconditionError      the object is no longer as the sender saw it
+    PageTokenError         the place in a list is not one that we gave
     TooManyAttemptsError   failed log-ins, codes, sign-ups
     LogInServiceError      the other service for log-ins does not answer as it should (retriable)
     BrokerError            Kafka did not do what was asked for (retriable)
@@ -24,11 +28,12 @@ DigitalTwinError
     RunnerError            the runner of stream apps did not do what was asked for (retriable)
     MailError              the mail server did not take a mail (retriable)
     AuditBrokenError       the audit log is not as it was written
+    SchemaRegistryError    the schema registry did not take a schema (retriable)
     MetadataError          SensorThings did not do what was asked for (retriable)
 ```
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import ClassVar
 
@@ -151,6 +156,52 @@ class FormError(PlatformError):
         super().__init__(listing or "The form cannot be accepted.", code=code, fields=fields)
 
 
+class InvalidRequestError(FormError):
+    """A request of a program does not hold what the operation takes.
+
+    Attributes:
+        faults: One for each place, with ``detail`` and ``pointer`` (into the body, RFC 6901) or
+            ``parameter``; of a text in the language also ``line`` and ``column``.
+    """
+
+    def __init__(self, faults: Sequence[Mapping[str, str | int]]) -> None:
+        places = {
+            str(one.get("pointer", one.get("parameter", ""))).strip("/"): str(one["detail"]) for one in faults
+        }
+        super().__init__(places)
+        self.faults = [dict(one) for one in faults]
+
+
+class RequestError(PlatformError):
+    """A header or parameter that all operations share cannot be understood, or means nothing here."""
+
+    default_code = "request.refused"
+
+
+class PreconditionError(PlatformError):
+    """The object is no longer as whoever wants to change it saw it."""
+
+    default_code = "request.changed_meanwhile"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The object is no longer as you saw it: its ETag is another one.",
+            hint="Read it again, look whether your change still fits, and repeat it with the new ETag.",
+        )
+
+
+class PageTokenError(PlatformError):
+    """The token that says where a list goes on is not one that we gave for it."""
+
+    default_code = "list.page_token"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This page token is not one of this list.",
+            hint="Ask for the first page without a token, and pass each next_page_token on as it is.",
+        )
+
+
 class TooManyAttemptsError(PlatformError):
     """Something was tried too often: passwords, codes, sign-ups, links.
 
@@ -230,6 +281,13 @@ class AuditBrokenError(PlatformError):
         self.position = position
 
 
+class SchemaRegistryError(PlatformError):
+    """The schema registry does not answer, or does not take a schema."""
+
+    default_code = "schema_registry.failed"
+    retriable = True
+
+
 class MetadataError(PlatformError):
     """The SensorThings service does not answer, or refuses."""
 
@@ -247,12 +305,16 @@ STATUS_OF: Mapping[type[PlatformError], HTTPStatus] = {
     ConflictError: HTTPStatus.CONFLICT,
     ContractNeededError: HTTPStatus.CONFLICT,
     FormError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    RequestError: HTTPStatus.BAD_REQUEST,
+    PreconditionError: HTTPStatus.PRECONDITION_FAILED,
+    PageTokenError: HTTPStatus.BAD_REQUEST,
     TooManyAttemptsError: HTTPStatus.TOO_MANY_REQUESTS,
     BrokerError: HTTPStatus.SERVICE_UNAVAILABLE,
     RunnerError: HTTPStatus.SERVICE_UNAVAILABLE,
     MailError: HTTPStatus.SERVICE_UNAVAILABLE,
     AuditBrokenError: HTTPStatus.INTERNAL_SERVER_ERROR,
     MetadataError: HTTPStatus.SERVICE_UNAVAILABLE,
+    SchemaRegistryError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
 

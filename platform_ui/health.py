@@ -1,12 +1,14 @@
 """Liveness, readiness, metrics and version: what operators and the local stack ask.
 
-What lives here: the four addresses and the metrics of the site. What does not: metrics of stream apps (their
-own processes serve them).
+What lives here: the four addresses, the metrics of the site, and `Pulse`, by which what works in the
+background tells how it goes. What does not: metrics of stream apps (their own processes serve them), and how
+the platform is as a whole (``operations``).
 """
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -25,11 +27,43 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from platform_ui.db import now
 from platform_ui.errors import BrokerError
 
 router = APIRouter(include_in_schema=False)
 
 CHECK_TIMEOUT_S = 6.0
+MAX_ERROR = 500
+
+
+class Pulse:
+    """How it last went for something that works by itself in the background.
+
+    Attributes:
+        succeeded_at: When it last came through; nothing when it never has.
+        failed_at: When it last failed; nothing when it never has.
+        error: What it failed of, for the operator.
+    """
+
+    def __init__(self) -> None:
+        self.succeeded_at: datetime | None = None
+        self.failed_at: datetime | None = None
+        self.error = ""
+
+    def beat(self) -> None:
+        """Note that it came through."""
+        self.succeeded_at = now()
+
+    def miss(self, error: Exception) -> None:
+        """Note that it failed."""
+        self.failed_at, self.error = now(), str(error)[:MAX_ERROR]
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether it has failed since it last came through."""
+        return self.failed_at is not None and (
+            self.succeeded_at is None or self.failed_at > self.succeeded_at
+        )
 
 
 class SiteMetrics:

@@ -45,7 +45,19 @@ async def send(settings: MailSettings, to: str, subject: str, text: str) -> None
         raise MailError("The mail could not be sent.", hint="Tell the operator of this platform.") from error
 
 
-def _deliver(settings: MailSettings, message: EmailMessage) -> None:
+async def greet(settings: MailSettings) -> None:
+    """See whether the server would take a mail, without sending one.
+
+    Raises:
+        MailError: it does not answer, or does not let the platform in.
+    """
+    try:
+        await asyncio.to_thread(_deliver, settings, None)
+    except (OSError, smtplib.SMTPException) as error:
+        raise MailError(f"{settings.host}:{settings.port} takes no mails: {error}") from error
+
+
+def _deliver(settings: MailSettings, message: EmailMessage | None) -> None:
     context = ssl.create_default_context()
     server: smtplib.SMTP
     if settings.is_encrypted:
@@ -61,4 +73,7 @@ def _deliver(settings: MailSettings, message: EmailMessage) -> None:
             raise smtplib.SMTPNotSupportedError("it offers no TLS, so the password is not sent")
         if settings.username:
             server.login(settings.username, settings.password)
-        server.send_message(message)
+        if message is None:
+            server.noop()
+        else:
+            server.send_message(message)

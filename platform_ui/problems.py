@@ -4,7 +4,9 @@ What lives here: the shape of error answers. What does not: which error has whic
 """
 
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request
@@ -15,7 +17,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from client.errors import InvalidNameError
 from platform_ui.errors import (
     ConfirmationNeededError,
-    FormError,
+    InvalidRequestError,
     NotFoundError,
     NotLoggedInError,
     PlatformError,
@@ -24,6 +26,7 @@ from platform_ui.errors import (
     status_of,
 )
 from platform_ui.fields import explain
+from platform_ui.rest.idempotency import AnsweredBeforeError
 from platform_ui.web import Page
 
 _log = logging.getLogger(__name__)
@@ -41,6 +44,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(PlatformError, _on_platform_error)
     app.add_exception_handler(InvalidNameError, _on_invalid_name)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_exception_handler(AnsweredBeforeError, _on_answered_before)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(Exception, _on_surprise)
 
@@ -71,7 +75,9 @@ def problem(request: Request, error: PlatformError, status: int) -> Response:
     explanation = explanation_of(request, status)
     if explanation:
         body["explain"] = explanation
-    if error.fields:
+    if isinstance(error, InvalidRequestError):
+        body["errors"] = error.faults
+    elif error.fields:
         body["errors"] = [{"pointer": f"/{name}", "detail": text} for name, text in error.fields.items()]
     return JSONResponse(body, status_code=status, media_type=PROBLEM_TYPE)
 
@@ -133,11 +139,23 @@ async def _on_invalid_name(request: Request, error: Exception) -> Response:
 
 async def _on_invalid_request(request: Request, error: Exception) -> Response:
     faults = error.errors() if isinstance(error, RequestValidationError) else ()
-    fields = {
-        str(fault["loc"][-1]): explain(str(fault["type"]), fault.get("ctx", {}), str(fault["msg"]))
-        for fault in faults
-    }
-    return await _on_platform_error(request, FormError(fields))
+    return await _on_platform_error(request, InvalidRequestError([_fault(one) for one in faults]))
+
+
+def _fault(fault: Mapping[str, Any]) -> dict[str, str]:
+    """Say what is wrong at one place: of the body by its JSON pointer (RFC 6901), else by the parameter."""
+    place, *steps = (str(one) for one in fault["loc"])
+    detail = explain(str(fault["type"]), fault.get("ctx", {}), str(fault["msg"]))
+    if place != "body":
+        return {"parameter": steps[-1] if steps else place, "detail": detail}
+    is_position = fault["type"] == "json_invalid"  # the step is a number of characters, no member
+    escaped = [] if is_position else [one.replace("~", "~0").replace("/", "~1") for one in steps]
+    return {"pointer": "".join(f"/{one}" for one in escaped), "detail": detail}
+
+
+async def _on_answered_before(_request: Request, error: Exception) -> Response:
+    """Give the answer again of a request that was done before."""
+    return error.response if isinstance(error, AnsweredBeforeError) else Response()
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:

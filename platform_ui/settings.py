@@ -24,12 +24,14 @@ connection. A missing or malformed setting stops the start and is named in the m
 | ``DTWIN_KAFKA__BOOTSTRAP_SERVERS`` | ``host:port,...`` | required |
 | ``DTWIN_SENSORTHINGS__URL`` | ``http://host:port`` | required |
 | ``DTWIN_SENSORTHINGS__TOKEN`` | the service's admin token (also ``..._FILE``) | access is not administered |
+| ``DTWIN_SCHEMA_REGISTRY__URL`` | where schemas of records are published (also ``..._FILE``) | nowhere |
 | ``DTWIN_RUNNER__DIRECTORY`` | the folder shared with ``python -m streamhub runner`` | required |
 | ``DTWIN_AUDIT__KEY_FILE`` | the key that seals the audit log each day | it is not sealed |
 | ``DTWIN_PKI__DIRECTORY`` | the folder of the certificate authority | no certificates are issued |
 | ``DTWIN_PKI__PASSPHRASE`` | opens the authority's key (also ``..._FILE``) | required with the folder |
 | ``DTWIN_PKI__CLIENT_DAYS`` | how long certificates of client apps count [d] | 30 |
 | ``DTWIN_ACL__*`` | access rules and quotas: ``acl_settings`` | |
+| ``DTWIN_LIMITS__*`` | what stream apps of a company may take: ``limit_settings`` | |
 
 A secret may also lie in the folder that systemd names in ``CREDENTIALS_DIRECTORY``, in a file called like the
 variable. In production, secrets that everybody knows or can guess stop the start.
@@ -50,6 +52,7 @@ from client.metadata.token import token_from_environment
 from platform_ui.acl_settings import AclSettings
 from platform_ui.browser import SESSION_SECONDS, WebRules
 from platform_ui.browser.origin import Network, host_name, parse_networks
+from platform_ui.limit_settings import LimitSettings
 from platform_ui.setting_values import Mode, listed, mode_of, required, secret_of, strong, whole
 
 DEFAULT_PORT = 1908  # the seed's port of the platform
@@ -111,6 +114,7 @@ class PlatformSettings:
     port: int = DEFAULT_PORT
     security: KafkaSecurity = field(default_factory=KafkaSecurity)
     sensorthings_token: str = field(default="", repr=False)
+    schema_registry_url: str = field(default="", repr=False)
     pki_directory: Path | None = None
     audit_key_file: Path | None = None
     pki_passphrase: str = field(default="", repr=False)
@@ -123,6 +127,7 @@ class PlatformSettings:
     session_days: int = MAX_SESSION_DAYS
     attempts_per_address: int = DEFAULT_ATTEMPTS_PER_ADDRESS
     acl: AclSettings = field(default_factory=AclSettings)
+    limits: LimitSettings = field(default_factory=LimitSettings)
 
     @property
     def gost_servers(self) -> str:
@@ -154,6 +159,7 @@ class PlatformSettings:
             port=_port(environment),
             security=KafkaSecurity.from_environment(environment),
             sensorthings_token=_sensorthings_token(environment, mode),
+            schema_registry_url=_schema_registry_url(environment),
             pki_directory=_pki_directory(environment),
             audit_key_file=_audit_key_file(environment),
             pki_passphrase=strong("DTWIN_PKI__PASSPHRASE", _pki_passphrase(environment), mode),
@@ -177,6 +183,7 @@ class PlatformSettings:
                 MAX_ATTEMPTS,
             ),
             acl=AclSettings.from_environment(environment),
+            limits=LimitSettings.from_environment(environment),
         )
 
 
@@ -294,6 +301,16 @@ def _sensorthings_url(environment: Mapping[str, str]) -> str:
         raise ConfigurationError(
             f"{name} is {text!r}: it must start with http:// or https:// and name a host"
         )
+    return text.rstrip("/")
+
+
+def _schema_registry_url(environment: Mapping[str, str]) -> str:
+    """Return where schemas are published, or nothing; user and password may stand in it."""
+    name = "DTWIN_SCHEMA_REGISTRY__URL"
+    text = secret_of(environment, name)
+    parts = urlsplit(text)
+    if text and (parts.scheme not in {"http", "https"} or not parts.hostname):
+        raise ConfigurationError(f"{name} must look like https://user:password@registry.example.org:8081")
     return text.rstrip("/")
 
 

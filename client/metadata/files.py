@@ -74,6 +74,8 @@ class FileReader:
             )
         except RecursionError:
             self.fail("", "the file is nested too deeply", f"A whole file: {self._example}")
+        except ValueError as error:
+            self.fail("", f"the file holds a number that is none: {error}", "Write a shorter number")
         if not isinstance(document, dict):
             self.fail(
                 "", f"the file holds {kind_of(document)}, not an object", f"A whole file: {self._example}"

@@ -11,6 +11,7 @@ from platform_ui.access import service
 from platform_ui.access.dependencies import Access
 from platform_ui.accounts.access import LoggedIn
 from platform_ui.db import Database
+from platform_ui.rest.marks import answers_secret
 
 router = APIRouter(tags=["clients"])
 
@@ -37,7 +38,7 @@ class NewToken(BaseModel):
     token: str
 
 
-@router.get("/systems/{system}/clients/{name}/tokens")
+@router.get("/systems/{system}/clients/{name}/tokens", operation_id="list_client_tokens")
 async def list_tokens(
     database: Database, user: LoggedIn, access: Access, system: str, name: str
 ) -> TokenList:
@@ -53,7 +54,12 @@ async def list_tokens(
     )
 
 
-@router.post("/systems/{system}/clients/{name}/tokens", status_code=HTTPStatus.CREATED)
+@router.post(
+    "/systems/{system}/clients/{name}/tokens",
+    status_code=HTTPStatus.CREATED,
+    operation_id="create_client_token",
+)
+@answers_secret
 async def create_token(
     response: Response, *, database: Database, user: LoggedIn, access: Access, system: str, name: str
 ) -> NewToken:
@@ -62,7 +68,11 @@ async def create_token(
     return NewToken(token=await service.create_token(database, user, system, name, access))
 
 
-@router.delete("/systems/{system}/clients/{name}/tokens/{number}", status_code=HTTPStatus.NO_CONTENT)
+@router.delete(
+    "/systems/{system}/clients/{name}/tokens/{number}",
+    status_code=HTTPStatus.NO_CONTENT,
+    operation_id="revoke_client_token",
+)
 async def revoke_token(
     *, database: Database, user: LoggedIn, access: Access, system: str, name: str, number: int
 ) -> Response:

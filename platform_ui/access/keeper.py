@@ -30,6 +30,7 @@ from platform_ui.access.wanted import (
 from platform_ui.changes import Bell
 from platform_ui.contracts.views import InForce, in_force
 from platform_ui.db import Sessions
+from platform_ui.health import Pulse
 from platform_ui.streams.runner_port import StreamRunner
 
 _log = logging.getLogger(__name__)
@@ -73,6 +74,7 @@ class AccessKeeper:
 
     Attributes:
         bell: rung when something was changed: it looks again at once.
+        pulse: how it goes.
     """
 
     def __init__(self, sessions: Sessions, port: AccessPort, runner: StreamRunner) -> None:
@@ -80,6 +82,7 @@ class AccessKeeper:
         self._port = port
         self._runner = runner
         self.bell = Bell()
+        self.pulse = Pulse()
 
     async def run(self) -> None:
         """Keep the service in step until cancelled."""
@@ -88,6 +91,9 @@ class AccessKeeper:
                 await self.bring()
             except (DigitalTwinError, SQLAlchemyError) as error:
                 _log.warning("access to SensorThings cannot be kept in step: %s", error)
+                self.pulse.miss(error)
+            else:
+                self.pulse.beat()
             await self.bell.wait(PERIOD_S)
 
     async def bring(self) -> None:

@@ -16,14 +16,15 @@ from collections.abc import Awaitable, Callable
 from http import HTTPMethod
 from typing import Annotated, cast
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.security import APIKeyCookie, HTTPBearer
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from platform_ui.accounts import second_factor, sessions, tokens
 from platform_ui.accounts.models import ApiToken, Scope, User
 from platform_ui.accounts.origin import origin_of
 from platform_ui.accounts.sessions import LoggedInSession
-from platform_ui.browser import browser_token, is_known_browser
+from platform_ui.browser import COOKIE, browser_token, is_known_browser
 from platform_ui.db import Database
 from platform_ui.errors import (
     ConfirmationNeededError,
@@ -80,8 +81,28 @@ def _check_scope(request: Request, token: ApiToken) -> None:
         raise ForbiddenError(f"This token is for {token.within} only.", code="token.outside")
 
 
+# For the description of the API only: who sends a request is found out by `_visitor`.
+_TOKEN = HTTPBearer(
+    scheme_name="token",
+    bearerFormat="dtwin_pat_… or dtwin_at_…",
+    description="A token of the page /account/tokens, or of POST /api/v1/tokens.",
+    auto_error=False,
+)
+_SESSION = APIKeyCookie(
+    name=COOKIE,
+    scheme_name="session",
+    description="The cookie of a browser that is logged in; a change also needs the header X-CSRF-Token. "
+    "Over HTTPS its name begins with __Host-.",
+    auto_error=False,
+)
+
+
 async def _logged_in(
-    request: Request, database: Database, visitor: Annotated[User | None, Depends(_visitor)]
+    request: Request,
+    database: Database,
+    visitor: Annotated[User | None, Depends(_visitor)],
+    _token: Annotated[object, Security(_TOKEN)],
+    _session: Annotated[object, Security(_SESSION)],
 ) -> User:
     if visitor is None:
         raise NotLoggedInError
@@ -103,6 +124,7 @@ async def _confirmed_holder(request: Request, holder: Annotated[User, Depends(_a
     return holder
 
 
+find_visitor = _visitor
 Visitor = Annotated[User | None, Depends(_visitor)]
 LoggedIn = Annotated[User, Depends(_logged_in)]
 AccountHolder = Annotated[User, Depends(_account_holder)]

@@ -18,6 +18,7 @@ from platform_ui.accounts.pages import start_session
 from platform_ui.accounts.tokens import TokenPair
 from platform_ui.browser import browser_token, change_token, csrf_token, proves_itself
 from platform_ui.db import Database
+from platform_ui.rest.marks import answers_secret, never_rehearsed
 
 router = APIRouter()
 
@@ -95,6 +96,7 @@ async def show_session(request: Request, visitor: Visitor) -> SessionAnswer:
 
 
 @router.post("/session", status_code=HTTPStatus.CREATED, tags=["session"])
+@answers_secret
 async def create_session(request: Request, database: Database, form: LoginForm) -> SessionAnswer:
     """Log in; cookie and CSRF token are new."""
     user = await tokens.prove(database, form, origin_of(request))
@@ -103,6 +105,7 @@ async def create_session(request: Request, database: Database, form: LoginForm) 
 
 
 @router.delete("/session", status_code=HTTPStatus.NO_CONTENT, tags=["session"])
+@never_rehearsed
 async def delete_session(request: Request, database: Database) -> Response:
     """Log out."""
     await sessions.close_session(database, browser_token(request))
@@ -112,6 +115,7 @@ async def delete_session(request: Request, database: Database) -> Response:
 
 @router.post("/tokens", status_code=HTTPStatus.CREATED, tags=["tokens"])
 @proves_itself
+@answers_secret
 async def create_tokens(request: Request, database: Database, form: ProgramLogin) -> TokenAnswer:
     """Get an access token of a quarter of an hour, and a refresh token, for a password."""
     return TokenAnswer.of(await tokens.log_in(database, form, form.scope, origin_of(request)))
@@ -119,6 +123,7 @@ async def create_tokens(request: Request, database: Database, form: ProgramLogin
 
 @router.post("/tokens/refresh", status_code=HTTPStatus.CREATED, tags=["tokens"])
 @proves_itself
+@answers_secret
 async def refresh_tokens(request: Request, database: Database, form: RefreshRequest) -> TokenAnswer:
     """Get new tokens for a refresh token, which counts once."""
     return TokenAnswer.of(await tokens.refresh(database, form.refresh_token, origin_of(request)))
@@ -126,6 +131,7 @@ async def refresh_tokens(request: Request, database: Database, form: RefreshRequ
 
 @router.post("/tokens/revoke", status_code=HTTPStatus.NO_CONTENT, tags=["tokens"])
 @proves_itself
+@never_rehearsed
 async def revoke_tokens(database: Database, form: TokenRequest) -> Response:
     """End what began with a password, by its access or refresh token (RFC 7009)."""
     await tokens.log_out(database, form.token)

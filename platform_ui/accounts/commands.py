@@ -29,6 +29,8 @@ def add_commands(app: typer.Typer) -> None:
     app.command("remove-second-factor")(remove_second_factor)
     app.command("disable-account")(disable_account)
     app.command("enable-account")(enable_account)
+    app.command("make-operator")(make_operator)
+    app.command("remove-operator")(remove_operator)
 
 
 def reset_password(email: _Email) -> None:
@@ -68,6 +70,26 @@ def enable_account(email: _Email) -> None:
     async def act(session: AsyncSession, user: User) -> str:
         await service.enable(session, user)
         return f"{email} may log in."
+
+    _run(email, act)
+
+
+def make_operator(email: _Email) -> None:
+    """Let a person see how the whole platform is, and mend its access rules."""
+
+    async def act(session: AsyncSession, user: User) -> str:
+        await service.set_operator(session, user, is_operator=True)
+        return f"{email} is an operator of this platform."
+
+    _run(email, act)
+
+
+def remove_operator(email: _Email) -> None:
+    """Take that from a person again; their account and what they are a member of stay."""
+
+    async def act(session: AsyncSession, user: User) -> str:
+        await service.set_operator(session, user, is_operator=False)
+        return f"{email} is no operator any more."
 
     _run(email, act)
 

@@ -7,7 +7,7 @@ import uuid
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, String
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from platform_ui.db import UUID_TYPE, Model
@@ -21,7 +21,10 @@ HASH_LENGTH = 64
 
 
 class User(Model):
-    """A person with an account; the e-mail address is kept in lower case."""
+    """A person with an account; the e-mail address is kept in lower case.
+
+    An operator runs the platform: they see how all of it is. They are no member of anything by that.
+    """
 
     __tablename__ = "users"
     __table_args__ = (CheckConstraint("email = lower(email)", name="email_lower"),)
@@ -34,6 +37,7 @@ class User(Model):
     created_at: Mapped[datetime]
     disabled_at: Mapped[datetime | None]
     email_verified_at: Mapped[datetime | None]
+    is_operator: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     @property
     def full_name(self) -> str:

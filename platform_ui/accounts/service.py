@@ -19,7 +19,7 @@ from platform_ui.accounts.passwords import hash_password, is_password
 from platform_ui.accounts.sessions import close_session, end_sessions, open_session, user_of
 from platform_ui.audit import service as audit
 from platform_ui.db import now
-from platform_ui.errors import ConflictError, FormError
+from platform_ui.errors import ConflictError, ForbiddenError, FormError
 
 __all__ = ["close_session", "open_session", "user_of"]  # what others know a log-in by
 
@@ -60,9 +60,23 @@ def refuse_weak(password: str, *context: str) -> None:
 
 
 async def create_user(
-    session: AsyncSession, *, email: str, first_name: str, last_name: str, password: str
+    session: AsyncSession,
+    *,
+    email: str,
+    first_name: str,
+    last_name: str,
+    password: str,
+    is_operator: bool = False,
 ) -> User:
     """Create an account without the rules of the form (the demo's passwords are short).
+
+    Args:
+        session: the database; what is pending in it is committed.
+        email: in lower case.
+        first_name: as the person writes it.
+        last_name: likewise.
+        password: of whatever strength.
+        is_operator: whether the person runs the platform.
 
     Raises:
         ConflictError: the e-mail address has an account already.
@@ -74,6 +88,7 @@ async def create_user(
         last_name=last_name,
         password_hash=await hash_password(password),
         created_at=now(),
+        is_operator=is_operator,
     )
     try:
         async with session.begin_nested():
@@ -85,6 +100,8 @@ async def create_user(
             fields={"email": "This address has an account already: log in instead."},
         ) from error
     audit.record(session, user, "account.created", email)
+    if is_operator:
+        audit.record(session, user, "account.made_operator", email)
     await session.commit()
     return user
 
@@ -174,6 +191,29 @@ async def enable(session: AsyncSession, user: User) -> None:
     """Let somebody in again who was kept out."""
     user.disabled_at = None
     audit.record(session, user, "account.enabled", user.email)
+    await session.commit()
+
+
+def require_operator(user: User) -> None:
+    """Refuse what only those may do who run the platform.
+
+    Raises:
+        ForbiddenError: the person is none of them.
+    """
+    if not user.is_operator:
+        raise ForbiddenError(
+            "This is for the operators of the platform.",
+            code="platform.operators_only",
+            hint="One of them makes others one: python -m platform_ui make-operator EMAIL.",
+        )
+
+
+async def set_operator(session: AsyncSession, user: User, *, is_operator: bool) -> None:
+    """Make somebody an operator of the platform, or no longer one."""
+    if user.is_operator != is_operator:
+        user.is_operator = is_operator
+        action = "account.made_operator" if is_operator else "account.no_longer_operator"
+        audit.record(session, audit.PLATFORM, action, user.email)
     await session.commit()
 
 

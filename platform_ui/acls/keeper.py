@@ -32,6 +32,7 @@ from platform_ui.acls.registry import read_registry, wait_for_turn
 from platform_ui.changes import Bell
 from platform_ui.db import Sessions
 from platform_ui.errors import AuthorizerMissingError, BrokerError
+from platform_ui.health import Pulse
 
 _log = logging.getLogger(__name__)
 
@@ -189,6 +190,7 @@ class AclKeeper:
 
     Attributes:
         bell: Rung when something was changed: it looks again at once.
+        pulse: How it goes.
     """
 
     def __init__(
@@ -211,6 +213,7 @@ class AclKeeper:
         self._compared_at = float("-inf")
         self._is_told = False
         self.bell = Bell()
+        self.pulse = Pulse()
 
     async def run(self) -> None:
         """Keep the rules until cancelled."""
@@ -220,12 +223,15 @@ class AclKeeper:
                 await self.turn()
             except AuthorizerMissingError as error:
                 self._tell_once(error)
+                self.pulse.miss(error)
                 wait_s = COMPARE_PERIOD_S
             except (DigitalTwinError, SQLAlchemyError) as error:
                 self._forget()
+                self.pulse.miss(error)
                 _log.warning("access rules cannot be kept in step: %s", error, extra={"action": "acl"})
             else:
                 self._is_told = False
+                self.pulse.beat()
                 wait_s = max(self._compared_at + COMPARE_PERIOD_S - self._clock(), 0)
             await self.bell.wait(wait_s)
 
@@ -264,6 +270,12 @@ class AclKeeper:
     async def drift(self, session: AsyncSession) -> Comparison:
         """Compare registry and broker; see `drift`."""
         return await drift(session, self._port, self._principals)
+
+    async def apply(self, session: AsyncSession) -> Comparison:
+        """Bring the broker to what the registry says now; see `apply`."""
+        comparison = await apply(session, self._port, self._principals)
+        self.bell.ring()
+        return comparison
 
     def _forget(self) -> None:
         # What a failed run has brought is not known: the next one asks the broker.

@@ -9,7 +9,7 @@ import uuid
 from functools import lru_cache
 from typing import Final
 
-from sqlalchemy import and_, or_, select, text
+from sqlalchemy import ColumnElement, and_, or_, select, text, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -40,11 +40,17 @@ async def wait_for_turn(session: AsyncSession) -> None:
     await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
 
 
-async def read_registry(session: AsyncSession, principals: Principals) -> Registry:
-    """Read everything that access rules depend on."""
-    names = (await session.scalars(select(System.name))).all()
+async def read_registry(session: AsyncSession, principals: Principals, of_system: str = "") -> Registry:
+    """Read everything that access rules depend on.
+
+    Args:
+        session: the platform's database.
+        principals: how the broker comes to know who somebody is.
+        of_system: leave systems and client apps out that are not this one or of it; all when empty.
+    """
+    names = (await session.scalars(select(System.name).where(_is_named(of_system)))).all()
     clients = select(System.name, ClientApp.name).join(ClientApp, ClientApp.system_id == System.id)
-    rows = (await session.execute(clients)).all()
+    rows = (await session.execute(clients.where(_is_named(of_system)))).all()
     return Registry(
         systems=tuple(names),
         clients=tuple((row[0], row[1]) for row in rows),
@@ -52,6 +58,10 @@ async def read_registry(session: AsyncSession, principals: Principals) -> Regist
         credentials={} if principals is Principals.NAMES else await _credentials(session),
         principals=principals,
     )
+
+
+def _is_named(system: str) -> ColumnElement[bool]:
+    return System.name == system if system else true()
 
 
 async def _apps(session: AsyncSession) -> tuple[StreamAppState, ...]:

@@ -157,10 +157,15 @@ def _check_seals(seals: Sequence[Facts], key: Ed25519PublicKey | None) -> None:
             raise AuditBrokenError(seal["position"], "a seal before its seal was removed or changed")
         previous = seal["signature"]
         if key is not None:
-            _check_signature(seal, key)
+            check_signature(seal, key)
 
 
-def _check_signature(seal: Facts, key: Ed25519PublicKey) -> None:
+def check_signature(seal: Facts, key: Ed25519PublicKey) -> None:
+    """Check that a seal is what the audit key signed.
+
+    Raises:
+        AuditBrokenError: It was signed by another key, or not at all.
+    """
     if seal["key_id"] != key_id(key):
         raise AuditBrokenError(
             seal["position"], f"its seal is by the key {seal['key_id']}, not by {key_id(key)}"

@@ -9,13 +9,14 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from sqlalchemy.exc import SQLAlchemyError
 
 from platform_ui.audit import sealing
 from platform_ui.audit.publisher import BATCH, LogSink, publish
 from platform_ui.db import Sessions, now
 from platform_ui.errors import PlatformError
+from platform_ui.health import Pulse
 
 _log = logging.getLogger(__name__)
 
@@ -31,6 +32,9 @@ class AuditKeeper:
         sink: where records for the log topics go.
         key: the audit key; None to seal nothing.
         clock: the present time.
+
+    Attributes:
+        pulse: how it goes.
     """
 
     def __init__(
@@ -45,6 +49,12 @@ class AuditKeeper:
         self._sink = sink
         self._key = key
         self._clock = clock
+        self.pulse = Pulse()
+
+    @property
+    def public_key(self) -> Ed25519PublicKey | None:
+        """The public part of the audit key; nothing when nothing is sealed."""
+        return None if self._key is None else self._key.public_key()
 
     async def run(self) -> None:
         """Keep the log until cancelled."""
@@ -56,7 +66,10 @@ class AuditKeeper:
                     continue
             except (PlatformError, SQLAlchemyError) as error:
                 _log.warning("the audit log cannot be sent or sealed now: %s", error)
+                self.pulse.miss(error)
                 pause = RETRY_S
+            else:
+                self.pulse.beat()
             await asyncio.sleep(pause)
 
     async def seal_daily(self) -> bool:

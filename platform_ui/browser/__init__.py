@@ -21,6 +21,7 @@ from platform_ui.browser.csrf import (
     SAFE_METHODS,
     check_csrf,
     csrf_token,
+    is_proven_by_body,
     proves_itself,
     sign,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "csrf_token",
     "disposition",
     "is_known_browser",
+    "is_proven_by_body",
     "proves_itself",
     "put_notice",
     "sign",

@@ -10,9 +10,12 @@ from starlette.responses import Response
 from platform_ui.accounts.access import LoggedIn
 from platform_ui.clients import service
 from platform_ui.clients.forms import ClientForm
+from platform_ui.clients.listing import page_of_clients
 from platform_ui.clients.models import ClientApp
 from platform_ui.clients.service import ClientConfiguration
+from platform_ui.companies.descriptions import DescriptionForm
 from platform_ui.db import Database
+from platform_ui.rest.paging import PageQuery
 from platform_ui.settings import CurrentSettings, PlatformSettings
 from platform_ui.systems.models import System
 
@@ -41,16 +44,20 @@ class ClientAnswer(BaseModel):
 
 
 class ClientList(BaseModel):
-    """The client apps of all systems of the person, by system and name."""
+    """One page of the client apps of all systems of the person, by system and name."""
 
     items: list[ClientAnswer]
+    next_page_token: str | None = None
 
 
 @router.get("/clients")
-async def list_clients(database: Database, user: LoggedIn, settings: CurrentSettings) -> ClientList:
-    """List the client apps of the systems that you operate."""
-    found = await service.list_clients(database, user)
-    return ClientList(items=[ClientAnswer.of(client, system, settings) for client, system in found])
+async def list_clients(
+    database: Database, user: LoggedIn, settings: CurrentSettings, page: PageQuery
+) -> ClientList:
+    """List the client apps of the systems that you operate or view."""
+    found = await page_of_clients(database, user, page)
+    items = [ClientAnswer.of(client, system, settings) for client, system in found.items]
+    return ClientList(items=items, next_page_token=found.next_page_token)
 
 
 @router.post("/systems/{system}/clients", status_code=HTTPStatus.CREATED)
@@ -67,7 +74,21 @@ async def show_client(
     database: Database, user: LoggedIn, settings: CurrentSettings, system: str, name: str
 ) -> ClientAnswer:
     """Show one client app."""
-    return ClientAnswer.of(*await service.get_client(database, user, system, name), settings)
+    return ClientAnswer.of(*await service.see_client(database, user, system, name), settings)
+
+
+@router.patch("/systems/{system}/clients/{name}")
+async def change_client(
+    *,
+    database: Database,
+    user: LoggedIn,
+    settings: CurrentSettings,
+    system: str,
+    name: str,
+    form: DescriptionForm,
+) -> ClientAnswer:
+    """Describe a client app in other words."""
+    return ClientAnswer.of(*await service.edit_client(database, user, system, name, form), settings)
 
 
 @router.delete("/systems/{system}/clients/{name}", status_code=HTTPStatus.NO_CONTENT)

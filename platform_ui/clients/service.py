@@ -16,11 +16,12 @@ from platform_ui.accounts.service import new_id
 from platform_ui.audit import service as audit
 from platform_ui.clients.forms import ClientForm
 from platform_ui.clients.models import ClientApp
+from platform_ui.companies.descriptions import DescriptionForm
 from platform_ui.db import now
 from platform_ui.errors import ConflictError, NotFoundError
 from platform_ui.settings import PlatformSettings
 from platform_ui.systems import service as systems
-from platform_ui.systems.models import System, SystemMember
+from platform_ui.systems.models import System
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,11 @@ class ClientConfiguration:
     system: str
     gost_servers: str
     kafka_bootstrap_servers: str
+
+
+def sensorthings_url(client: ClientApp, settings: PlatformSettings) -> str:
+    """Return the address of the SensorThings service of a client app, without a version."""
+    return client.metadata_uri or settings.sensorthings_url
 
 
 def configuration_of(client: ClientApp, system: System, settings: PlatformSettings) -> ClientConfiguration:
@@ -44,18 +50,6 @@ def configuration_of(client: ClientApp, system: System, settings: PlatformSettin
     )
 
 
-async def list_clients(session: AsyncSession, user: User) -> Sequence[tuple[ClientApp, System]]:
-    """Return all client apps of the systems that a person operates or views, by system and name."""
-    statement = (
-        select(ClientApp, System)
-        .join(System, System.id == ClientApp.system_id)
-        .join(SystemMember, SystemMember.system_id == System.id)
-        .where(SystemMember.user_id == user.id)
-        .order_by(System.name, ClientApp.name)
-    )
-    return [(client, system) for client, system in (await session.execute(statement)).all()]
-
-
 async def list_of_system(session: AsyncSession, system: System) -> Sequence[ClientApp]:
     """Return the client apps of a system, by name."""
     statement = select(ClientApp).where(ClientApp.system_id == system.id).order_by(ClientApp.name)
@@ -65,16 +59,31 @@ async def list_of_system(session: AsyncSession, system: System) -> Sequence[Clie
 async def get_client(
     session: AsyncSession, user: User, system_name: str, name: str
 ) -> tuple[ClientApp, System]:
-    """Return a client app and its system.
+    """Return a client app of a system that a person operates, and the system.
 
     Raises:
-        NotFoundError: one of them is not there, or the person is no agent of the system.
+        NotFoundError: one of them is not there, or the person has no part in the system.
+        ForbiddenError: the person only views the system.
     """
-    system = await systems.get_system(session, user, system_name)
+    return await _find(session, await systems.get_system(session, user, system_name), name)
+
+
+async def see_client(
+    session: AsyncSession, user: User, system_name: str, name: str
+) -> tuple[ClientApp, System]:
+    """Return a client app of a system that a person operates or views, and the system.
+
+    Raises:
+        NotFoundError: one of them is not there, or the person has no part in the system.
+    """
+    return await _find(session, await systems.see_system(session, user, system_name), name)
+
+
+async def _find(session: AsyncSession, system: System, name: str) -> tuple[ClientApp, System]:
     statement = select(ClientApp).where(ClientApp.system_id == system.id, ClientApp.name == name)
     client = (await session.scalars(statement)).one_or_none()
     if client is None:
-        raise NotFoundError(f"{system_name} has no client app named {name}.", code="client.not_found")
+        raise NotFoundError(f"{system.name} has no client app named {name}.", code="client.not_found")
     return client, system
 
 
@@ -107,6 +116,30 @@ async def create_client(session: AsyncSession, user: User, system_name: str, for
     audit.record(session, user, "client.created", f"{system_name}.{form.name}")
     await session.commit()
     return client
+
+
+async def edit_client(
+    session: AsyncSession, user: User, system_name: str, name: str, form: DescriptionForm
+) -> tuple[ClientApp, System]:
+    """Describe a client app in other words; its name stays, for records and certificates carry it.
+
+    Raises:
+        NotFoundError: it is not there, or the person has no part in its system.
+        ForbiddenError: the person only views the system.
+    """
+    client, system = await get_client(session, user, system_name, name)
+    if form.description is not None and client.description != form.description:
+        before, client.description = client.description, form.description
+        audit.record(
+            session,
+            user,
+            "client.described",
+            f"{system_name}.{name}",
+            before={"description": before},
+            after={"description": form.description},
+        )
+        await session.commit()
+    return client, system
 
 
 async def delete_client(session: AsyncSession, user: User, system_name: str, name: str) -> None:

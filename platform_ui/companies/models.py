@@ -1,10 +1,10 @@
-"""Tables of companies, their members and invitations; no rules, no HTTP."""
+"""Tables of companies, their limits, members and invitations; no rules, no HTTP."""
 
 import uuid
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, String
+from sqlalchemy import CheckConstraint, Double, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from platform_ui.accounts.models import HASH_LENGTH, MAX_EMAIL
@@ -41,6 +41,22 @@ class Company(Model):
     requires_second_factor: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
     created_by: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="RESTRICT"))
+
+
+class CompanyLimits(Model):
+    """What an operator lets the stream apps of a company take; nothing where it is as for all companies."""
+
+    __tablename__ = "company_limits"
+    __table_args__ = (CheckConstraint("max_apps >= 0 AND memory_mb > 0 AND cpus > 0", name="above_nothing"),)
+
+    company_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("companies.id", ondelete="CASCADE"), primary_key=True
+    )
+    max_apps: Mapped[int | None]
+    memory_mb: Mapped[int | None]
+    cpus: Mapped[float | None] = mapped_column(Double)
+    changed_at: Mapped[datetime]
+    changed_by: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="RESTRICT"))
 
 
 class CompanyMember(Model):

@@ -16,10 +16,12 @@ from platform_ui.accounts.origin import origin_of
 from platform_ui.accounts.pages import answer_too_many
 from platform_ui.companies import invitations, service
 from platform_ui.companies.forms import CompanyForm, CompanyMemberForm, CompanyRoleForm
+from platform_ui.companies.listing import page_of_companies
 from platform_ui.companies.models import Company, Role
 from platform_ui.db import Database
 from platform_ui.errors import ConflictError, FormError, PlatformError, TooManyAttemptsError, status_of
 from platform_ui.fields import read_form
+from platform_ui.rest.paging import ListQuery
 from platform_ui.settings import CurrentSettings
 from platform_ui.web import CurrentPage
 
@@ -27,9 +29,10 @@ router = APIRouter(prefix="/companies", include_in_schema=False)
 
 
 @router.get("")
-async def list_companies(page: CurrentPage, database: Database, user: LoggedIn) -> Response:
-    """Show the companies of the person."""
-    return page.render("companies/list.html", companies=await service.list_companies(database, user))
+async def list_companies(page: CurrentPage, database: Database, user: LoggedIn, view: ListQuery) -> Response:
+    """Show the companies of the person; htmx asks for the rows alone."""
+    listed = await page_of_companies(database, user, view.page, counted=True)
+    return page.render(f"companies/{view.part(page.request)}.html", view=view, listed=listed)
 
 
 @router.get("/new")

@@ -1,5 +1,6 @@
 """Contracts as JSON resources."""
 
+from dataclasses import asdict
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Literal
@@ -10,11 +11,19 @@ from starlette.responses import PlainTextResponse, Response
 
 from platform_ui.accounts.access import LoggedIn
 from platform_ui.contracts import export, service, views
-from platform_ui.contracts.forms import ChangeForm, ContractForm, EndForm, SignatureForm
+from platform_ui.contracts.access import Records, Units
+from platform_ui.contracts.answers import ChangeAnswer, CheckedTermsAnswer, DifferenceAnswer, SampleAnswer
+from platform_ui.contracts.forms import ChangeForm, ContractForm, EndForm, SignatureForm, TrialForm
+from platform_ui.contracts.listing import Choice, page_of_contracts
 from platform_ui.contracts.models import SIDES, ContractVersion
+from platform_ui.contracts.negotiation import changes_between, compared_with, timeline, turn_of
+from platform_ui.contracts.terms import find_faults, terms_of
+from platform_ui.contracts.trials import sample, terms_on_trial
 from platform_ui.contracts.views import ContractView
 from platform_ui.db import Database
+from platform_ui.rest.paging import PageQuery
 from platform_ui.settings import CurrentSettings
+from platform_ui.systems import service as systems
 
 router = APIRouter(prefix="/contracts", tags=["contracts"])
 
@@ -48,6 +57,10 @@ class VersionAnswer(BaseModel):
     written_by: str
     written_at: datetime
     in_force_at: datetime | None
+    note: str
+    declined_at: datetime | None
+    declined_by: str | None
+    decline_reason: str
     signatures: list[SignatureAnswer]
 
     @classmethod
@@ -68,6 +81,10 @@ class VersionAnswer(BaseModel):
             written_by=version.written_by,
             written_at=version.written_at,
             in_force_at=version.in_force_at,
+            note=version.note,
+            declined_at=version.declined_at,
+            declined_by=version.declined_by,
+            decline_reason=version.decline_reason,
             signatures=[
                 SignatureAnswer(
                     side=one.side,
@@ -82,7 +99,11 @@ class VersionAnswer(BaseModel):
 
 
 class ContractAnswer(BaseModel):
-    """One contract with all versions, the newest first; `to_sign` names the sides for which you may sign."""
+    """One contract with all versions, the newest first.
+
+    `to_sign` names the sides for which you may sign, `turn` says who has to act, `shown` is the version that
+    its page shows: what waits, else what holds or held last.
+    """
 
     id: str
     provider: str
@@ -95,6 +116,10 @@ class ContractAnswer(BaseModel):
     is_active: bool
     version: int
     to_sign: list[str]
+    turn: Literal["yours", "theirs", "nobody"]
+    shown: int
+    expires_soon: bool
+    offer: str | None
     versions: list[VersionAnswer]
 
     @classmethod
@@ -113,21 +138,66 @@ class ContractAnswer(BaseModel):
             is_active=view.is_active,
             version=contract.version,
             to_sign=list(view.to_sign),
+            turn=turn_of(view).value,
+            shown=view.shown.number,
+            expires_soon=view.expires_soon,
+            offer=contract.offer_id,
             versions=[VersionAnswer.of(view, version) for version in view.versions],
         )
 
 
+class EventAnswer(BaseModel):
+    """Something that happened to a contract."""
+
+    at: datetime
+    kind: str
+    what: str
+    who: str
+    note: str
+    version: int | None
+
+
+class EventList(BaseModel):
+    """What happened to a contract, the newest first."""
+
+    items: list[EventAnswer]
+
+
 class ContractList(BaseModel):
-    """The contracts of all systems that the person sees, those that wait for them first."""
+    """One page of the contracts that the person sees: those that wait for them first, ended ones last."""
 
     items: list[ContractAnswer]
+    next_page_token: str | None = None
 
 
 @router.get("")
-async def list_contracts(database: Database, user: LoggedIn) -> ContractList:
+async def list_contracts(
+    database: Database,
+    user: LoggedIn,
+    page: PageQuery,
+    state: Annotated[Choice | None, Query(description="Only contracts of this kind.")] = None,
+) -> ContractList:
     """List the contracts of the systems that you see."""
-    found = await views.list_contracts(database, user)
-    return ContractList(items=[ContractAnswer.of(view) for view in found])
+    found = await page_of_contracts(database, user, page, state)
+    items = [ContractAnswer.of(view) for view in found.items]
+    return ContractList(items=items, next_page_token=found.next_page_token)
+
+
+@router.post(":check")
+async def check_terms(user: LoggedIn, form: TrialForm) -> CheckedTermsAnswer:
+    """Check which records terms would let leave: their faults, with places in the predicate."""
+    del user
+    return CheckedTermsAnswer.of(find_faults(form.provider, form))
+
+
+@router.post(":preview")
+async def preview_terms(
+    *, database: Database, user: LoggedIn, records: Records, units: Units, form: TrialForm
+) -> SampleAnswer:
+    """Try terms on the last records of a system that you see; nothing is saved."""
+    await systems.see_system(database, user, form.provider)
+    await database.commit()
+    return SampleAnswer.of(await sample(terms_on_trial(form), records, units, is_masked=False))
 
 
 @router.post("", status_code=HTTPStatus.CREATED)
@@ -141,6 +211,48 @@ async def create_contract(database: Database, user: LoggedIn, form: ContractForm
 async def show_contract(database: Database, user: LoggedIn, contract: str) -> ContractAnswer:
     """Show one contract."""
     return ContractAnswer.of(await views.get_contract(database, user, contract))
+
+
+@router.get("/{contract}/events")
+async def list_contract_events(database: Database, user: LoggedIn, contract: str) -> EventList:
+    """List what happened to a contract, the newest first."""
+    view = await views.get_contract(database, user, contract)
+    return EventList(items=[EventAnswer.model_validate(asdict(event)) for event in timeline(view)])
+
+
+@router.get("/{contract}/difference")
+async def compare_contract_versions(
+    *,
+    database: Database,
+    user: LoggedIn,
+    contract: str,
+    older: Annotated[
+        int | None, Query(ge=1, description="What `newer` replaces or answers when left out.")
+    ] = None,
+    newer: Annotated[int | None, Query(ge=1, description="What its page shows when left out.")] = None,
+) -> DifferenceAnswer:
+    """Compare two versions of a contract, field by field; without an older one nothing differs."""
+    view = await views.get_contract(database, user, contract)
+    after = view.shown if newer is None else view.version(newer)
+    before = compared_with(view, after) if older is None else view.version(older)
+    changes = changes_between(before, after) if before is not None else []
+    return DifferenceAnswer(
+        older=before.number if before is not None else None,
+        newer=after.number,
+        changes=[ChangeAnswer.of(one) for one in changes],
+    )
+
+
+@router.get("/{contract}/preview")
+async def preview_contract(
+    *, database: Database, user: LoggedIn, records: Records, units: Units, contract: str
+) -> SampleAnswer:
+    """Show what would leave now: in full to the provider's side, masked to the consumer's."""
+    view = await views.get_contract(database, user, contract)
+    view.require_preview(view.shown)
+    await database.commit()
+    terms = terms_of(view.contract, view.shown)
+    return SampleAnswer.of(await sample(terms, records, units, is_masked=not view.previews_in_full))
 
 
 @router.post("/{contract}/versions", status_code=HTTPStatus.CREATED)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator
 
 from client.errors import InvalidNameError
 from client.messaging.topics import SystemName
@@ -43,24 +43,34 @@ DatastreamName = Annotated[str, StringConstraints(min_length=1, max_length=MAX_D
 FieldName = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=FIELD_PATTERN)]
 Moment = Annotated[datetime | None, BeforeValidator(_moment)]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=MAX_REASON)]
+Note = Annotated[str, StringConstraints(max_length=MAX_REASON)]
+DatastreamNames = Annotated[
+    tuple[DatastreamName, ...],
+    BeforeValidator(_lines),
+    Field(max_length=MAX_DATASTREAMS),
+    AfterValidator(_in_order),
+]
+FieldNames = Annotated[
+    tuple[FieldName, ...], BeforeValidator(_words), Field(max_length=MAX_FIELDS), AfterValidator(_in_order)
+]
+PredicateText = Annotated[str, StringConstraints(max_length=MAX_PREDICATE)]
 
 
-class TermsForm(Form):
-    """What may leave, for what, and when; without blanks around, without repetitions, in order."""
+class OfferedForm(Form):
+    """Which records may leave; without blanks around, without repetitions, in order."""
 
-    datastreams: Annotated[
-        tuple[DatastreamName, ...], BeforeValidator(_lines), Field(max_length=MAX_DATASTREAMS)
-    ] = ()
-    predicate: Annotated[str, StringConstraints(max_length=MAX_PREDICATE)] = ""
-    fields: Annotated[tuple[FieldName, ...], BeforeValidator(_words), Field(max_length=MAX_FIELDS)] = ()
+    datastreams: DatastreamNames = ()
+    predicate: PredicateText = ""
+    fields: FieldNames = ()
+
+
+class TermsForm(OfferedForm):
+    """What may leave, for what, and when."""
+
     purpose: Annotated[str, StringConstraints(min_length=1, max_length=MAX_PURPOSE)]
     starts_at: Moment = None
     ends_at: Moment = None
-
-    @field_validator("datastreams", "fields", mode="after")
-    @classmethod
-    def _sorted(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        return _in_order(names)
+    note: Note = ""
 
     @field_validator("starts_at", "ends_at", mode="after")
     @classmethod
@@ -85,6 +95,12 @@ class ContractForm(TermsForm):
             return str(SystemName.parse(name))
         except InvalidNameError as error:
             raise ValueError(str(error)) from error
+
+
+class TrialForm(OfferedForm):
+    """Which records may leave a system, while it is being written."""
+
+    provider: SystemText
 
 
 class ChangeForm(TermsForm):

@@ -50,6 +50,7 @@ class Contract(Model):
         version: The newest version.
         begun_by: The side that began.
         outcome: Why it has ended.
+        offer_id: The offer of the catalogue that it answers; kept when the offer is gone.
     """
 
     __tablename__ = "contracts"
@@ -83,6 +84,7 @@ class Contract(Model):
     ended_by: Mapped[str | None] = mapped_column(String(MAX_EMAIL), default=None)
     ended_side: Mapped[str | None] = mapped_column(String(8), default=None)
     reason: Mapped[str] = mapped_column(String(MAX_REASON), default="")
+    offer_id: Mapped[str | None] = mapped_column(String(MAX_ID), default=None)
 
     def system_id(self, side: str) -> uuid.UUID | None:
         """Return the system of a side."""
@@ -98,6 +100,8 @@ class ContractVersion(Model):
         state: What has become of it.
         digest: SHA-256 of its canonical JSON, which is what is signed.
         side: The side that wrote it.
+        note: What that side says to the other one about it; no part of what is signed.
+        decline_reason: Why it was declined, where it was.
     """
 
     __tablename__ = "contract_versions"
@@ -131,6 +135,11 @@ class ContractVersion(Model):
     written_by: Mapped[str] = mapped_column(String(MAX_EMAIL))
     written_at: Mapped[datetime]
     in_force_at: Mapped[datetime | None] = mapped_column(default=None)
+    note: Mapped[str] = mapped_column(String(MAX_REASON), default="", server_default="")
+    declined_at: Mapped[datetime | None] = mapped_column(default=None)
+    declined_by: Mapped[str | None] = mapped_column(String(MAX_EMAIL), default=None)
+    declined_side: Mapped[str | None] = mapped_column(String(8), default=None)
+    decline_reason: Mapped[str] = mapped_column(String(MAX_REASON), default="", server_default="")
 
 
 class ContractSignature(Model):

@@ -1,6 +1,5 @@
 """The pages of contracts: list, new, show, change, sign, decline, revoke, preview, export."""
 
-import asyncio
 from typing import Literal
 
 from fastapi import APIRouter
@@ -9,16 +8,30 @@ from starlette.responses import Response
 from platform_ui.accounts.access import LoggedIn
 from platform_ui.contracts import export, service, views
 from platform_ui.contracts.access import Records, Units
-from platform_ui.contracts.forms import ChangeForm, ContractForm, EndForm, SignatureForm
+from platform_ui.contracts.forms import ChangeForm, ContractForm, EndForm, SignatureForm, TrialForm
+from platform_ui.contracts.listing import Choice, counts_of_contracts, page_of_contracts
 from platform_ui.contracts.models import ContractVersion
-from platform_ui.contracts.preview import MOST, preview
+from platform_ui.contracts.negotiation import (
+    DURATION_WORDS,
+    Duration,
+    changes_between,
+    compared_with,
+    may_renew,
+    renewed_until,
+    states_of,
+    timeline,
+    turn_of,
+)
 from platform_ui.contracts.terms import format_time, terms_of
+from platform_ui.contracts.trials import sample, terms_on_trial
 from platform_ui.contracts.views import ContractView
 from platform_ui.db import Database
-from platform_ui.errors import ForbiddenError, PlatformError, status_of
+from platform_ui.errors import FormError, PlatformError, status_of
 from platform_ui.fields import read_form
+from platform_ui.rest.paging import ListQuery
 from platform_ui.settings import CurrentSettings
 from platform_ui.systems import service as systems
+from platform_ui.systems.listing import first_operated
 from platform_ui.web import CurrentPage, Page
 
 router = APIRouter(prefix="/contracts", include_in_schema=False)
@@ -27,21 +40,27 @@ TYPES = {"json": "application/json", "yaml": "application/yaml"}
 
 
 @router.get("")
-async def list_contracts(page: CurrentPage, database: Database, user: LoggedIn) -> Response:
-    """Show the contracts of all systems of the person."""
+async def list_contracts(
+    page: CurrentPage, database: Database, user: LoggedIn, view: ListQuery, state: str = ""
+) -> Response:
+    """Show the contracts of all systems of the person; htmx asks for the rows alone."""
+    choice = Choice(state) if state in set(Choice) else None
     return page.render(
-        "contracts/list.html",
-        contracts=await views.list_contracts(database, user),
-        systems=await systems.list_systems(database, user),
+        f"contracts/{view.part(page.request)}.html",
+        view=view.chosen(state=choice or ""),
+        listed=await page_of_contracts(database, user, view.page, choice),
+        counts=await counts_of_contracts(database, user, view.page),
+        systems=await first_operated(database, user),
     )
 
 
 @router.get("/new")
-async def show_form(
-    page: CurrentPage, *, database: Database, user: LoggedIn, provider: str = "", consumer: str = ""
-) -> Response:
-    """Show the form of a new contract; a link may fill in both systems."""
-    return await _form(page, database, user, {"provider": provider, "consumer": consumer})
+async def show_form(page: CurrentPage, database: Database, user: LoggedIn) -> Response:
+    """Show the form of a new contract; a link may fill in any of its fields."""
+    given = page.request.query_params
+    return await _form(
+        page, database, user, {name: given.get(name, "") for name in ContractForm.model_fields}
+    )
 
 
 async def _form(
@@ -68,18 +87,65 @@ async def create_contract(page: CurrentPage, database: Database, user: LoggedIn)
     return page.redirect(f"/contracts/{contract.id}", "The draft is written. Sign it to send it.")
 
 
+@router.post("/try")
+async def try_terms(
+    page: CurrentPage, *, database: Database, user: LoggedIn, records: Records, units: Units
+) -> Response:
+    """Show what would leave by terms that are being written; nothing is saved."""
+    values = await page.form()
+    values.setdefault("provider", values.get("system", ""))  # what the form of an offer calls it
+    errors: dict[str, str] = {}
+    found = None
+    try:
+        form = read_form(TrialForm, values)
+        await systems.see_system(database, user, form.provider)
+        await database.commit()  # reading takes a while; the connection goes back to the pool
+        found = await sample(terms_on_trial(form), records, units, is_masked=False)
+    except FormError as error:
+        errors = error.fields
+    return page.render(
+        f"contracts/{'try' if 'hx-request' in page.request.headers else 'try_page'}.html",
+        errors=errors,
+        preview=found.preview if found is not None else None,
+        units=found.units if found is not None else {},
+        by="by these terms",
+    )
+
+
 @router.get("/{contract}")
-async def show_contract(page: CurrentPage, database: Database, user: LoggedIn, contract: str) -> Response:
-    """Show a contract: its terms, both sides, what happened, and what to do next."""
-    return _show(page, await views.get_contract(database, user, contract))
+async def show_contract(
+    page: CurrentPage,
+    *,
+    database: Database,
+    user: LoggedIn,
+    contract: str,
+    older: int | None = None,
+    newer: int | None = None,
+) -> Response:
+    """Show a contract: its terms, both sides, what happened, what differs, and what to do next."""
+    return _show(page, await views.get_contract(database, user, contract), None, older, newer)
 
 
-def _show(page: Page, view: ContractView, error: PlatformError | None = None) -> Response:
+def _show(
+    page: Page,
+    view: ContractView,
+    error: PlatformError | None = None,
+    older: int | None = None,
+    newer: int | None = None,
+) -> Response:
+    after = view.version(newer) if newer is not None else view.shown
+    before = view.version(older) if older is not None else compared_with(view, after)
     return page.render(
         "contracts/show.html",
         status=status_of(error) if error else 200,
         view=view,
-        events=views.timeline(view),
+        events=timeline(view),
+        turn=turn_of(view),
+        standing=states_of(view),
+        renewable=may_renew(view),
+        before=before,
+        after=after,
+        changes=changes_between(before, after) if before is not None else [],
         error=error,
     )
 
@@ -91,30 +157,45 @@ async def show_preview(
     """Show what would leave now: in full to the provider's side, masked to the consumer's."""
     view = await views.get_contract(database, user, contract)
     version = view.shown
-    if not view.may_preview(version):
-        raise ForbiddenError(
-            "The preview comes when the provider's side has signed or written this version.",
-            code="contract.no_preview",
-        )
-    provider = view.contract.provider
+    view.require_preview(version)
     await database.commit()  # reading takes a while; the connection goes back to the pool
-    found = await asyncio.to_thread(records.last, provider, MOST)
-    result = await asyncio.to_thread(
-        preview, terms_of(view.contract, version), found, is_masked=not view.previews_in_full
+    terms = terms_of(view.contract, version)
+    found = await sample(terms, records, units, is_masked=not view.previews_in_full)
+    return page.render(
+        "contracts/preview.html", preview=found.preview, units=found.units, by=f"by version {version.number}"
     )
-    names = list(dict.fromkeys(record.datastream for record in result.records))
-    await units.resolve(names, provider)
-    known = {name: units.known(name, provider) or "" for name in names}
-    return page.render("contracts/preview.html", preview=result, units=known, version=version)
 
 
 @router.get("/{contract}/change")
-async def show_change(page: CurrentPage, database: Database, user: LoggedIn, contract: str) -> Response:
-    """Show the form of other terms, filled in with those that are looked at."""
+async def show_change(
+    page: CurrentPage, *, database: Database, user: LoggedIn, contract: str, renew: str = ""
+) -> Response:
+    """Show the form of other terms, filled in with those that are looked at; to renew, with a later end."""
     view = await views.get_contract(database, user, contract)
     service.require_agent(view)
+    values = _values(view.shown, view)
+    renewal = Duration(renew) if renew in set(Duration) else None
+    if renewal is not None:
+        values["ends_at"] = renewed_until(view, renewal)
+    return _change(page, view, values, renewal=renewal)
+
+
+def _change(
+    page: Page,
+    view: ContractView,
+    values: dict[str, str],
+    error: PlatformError | None = None,
+    renewal: Duration | None = None,
+) -> Response:
     return page.render(
-        "contracts/change.html", view=view, values=_values(view.shown, view), errors={}, error=None
+        "contracts/change.html",
+        status=status_of(error) if error else 200,
+        view=view,
+        values=values,
+        errors=error.fields if error else {},
+        error=error,
+        renewal=renewal,
+        durations=DURATION_WORDS,
     )
 
 
@@ -139,14 +220,7 @@ async def change_contract(page: CurrentPage, database: Database, user: LoggedIn,
         form = read_form(ChangeForm, values)
         version = await service.change_contract(database, user, contract, form)
     except PlatformError as error:
-        return page.render(
-            "contracts/change.html",
-            status=status_of(error),
-            view=view,
-            values=values,
-            errors=error.fields,
-            error=error,
-        )
+        return _change(page, view, values, error)
     return page.redirect(view.url, f"Version {version.number} is written; both sides have to sign it.")
 
 

@@ -65,8 +65,16 @@ def is_needed(provider: str, consumer: str) -> bool:
     return SystemName.parse(provider).company != SystemName.parse(consumer).company
 
 
-async def create_contract(session: AsyncSession, user: User, form: ContractForm) -> Contract:
+async def create_contract(
+    session: AsyncSession, user: User, form: ContractForm, offer_id: str | None = None
+) -> Contract:
     """Write the draft of a contract, for the side of which the person is an agent.
+
+    Args:
+        session: the database.
+        user: who writes it.
+        form: its systems and terms.
+        offer_id: the offer that it answers; the caller has made sure that the person sees it.
 
     Raises:
         FormError: the person is an agent of neither system, both are of one company, or the terms cannot be
@@ -99,6 +107,7 @@ async def create_contract(session: AsyncSession, user: User, form: ContractForm)
         state=DRAFT,
         version=1,
         created_at=now(),
+        offer_id=offer_id,
     )
     check_form(contract.provider, form)
     session.add(contract)
@@ -127,6 +136,7 @@ def _version(contract: Contract, form: TermsForm, user: User, side: str) -> Cont
         side=side,
         written_by=user.email,
         written_at=now(),
+        note=form.note,
     )
     version.digest = digest_of(contract, version)
     return version
@@ -268,6 +278,8 @@ async def decline_contract(session: AsyncSession, user: User, contract_id: str, 
         )
     is_sent = view.contract.state != DRAFT
     version.state = DECLINED
+    version.declined_at, version.declined_by = now(), user.email
+    version.declined_side, version.decline_reason = form.side, form.reason
     if view.contract.state != ACTIVE:
         _end(view, DECLINED, form.side, user.email, form.reason)
     facts = {"side": form.side, "reason": form.reason, "version": str(version.number)}

@@ -11,11 +11,11 @@ import hashlib
 import json
 from datetime import datetime
 
-from platform_ui.contracts.forms import TermsForm
+from platform_ui.contracts.forms import OfferedForm, TermsForm
 from platform_ui.contracts.models import Contract, ContractVersion
 from platform_ui.db import now
 from platform_ui.errors import FormError
-from streamhub.contracts import ContractTerms, check_terms
+from streamhub.contracts import ContractTerms, TermsFault, check_terms
 
 REFUSED = "contract.terms_refused"
 
@@ -63,6 +63,24 @@ def terms_of(contract: Contract, version: ContractVersion) -> ContractTerms:
     )
 
 
+def find_faults(provider: str, form: OfferedForm, **times: str | None) -> tuple[TermsFault, ...]:
+    """Find everything that is wrong with which records may leave, with places in the predicate.
+
+    Args:
+        provider: full name of the system that gives.
+        form: which records.
+        times: ``starts_at`` and ``ends_at``, RFC 3339, where there are any.
+    """
+    return check_terms(
+        provider=provider,
+        datastreams=form.datastreams,
+        predicate=form.predicate,
+        fields=form.fields,
+        starts_at=times.get("starts_at"),
+        ends_at=times.get("ends_at"),
+    )
+
+
 def check_form(provider: str, form: TermsForm) -> None:
     """Make sure that terms can be kept.
 
@@ -74,17 +92,8 @@ def check_form(provider: str, form: TermsForm) -> None:
         FormError: a Datastream is not the provider's, the predicate is refused (the message shows the place
             with a caret), or the end is not after the start and the present.
     """
-    faults = {
-        fault.field: fault.drawing
-        for fault in check_terms(
-            provider=provider,
-            datastreams=form.datastreams,
-            predicate=form.predicate,
-            fields=form.fields,
-            starts_at=format_time(form.starts_at),
-            ends_at=format_time(form.ends_at),
-        )
-    }
+    times = {"starts_at": format_time(form.starts_at), "ends_at": format_time(form.ends_at)}
+    faults = {fault.field: fault.drawing for fault in find_faults(provider, form, **times)}
     if form.ends_at is not None and form.ends_at <= now():
         faults.setdefault("ends_at", "The end is over already.")
     if faults:

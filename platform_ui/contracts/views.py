@@ -8,7 +8,8 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -30,10 +31,12 @@ from platform_ui.contracts.models import (
 from platform_ui.contracts.reach import Reach, reach_of
 from platform_ui.contracts.terms import terms_of
 from platform_ui.db import now
-from platform_ui.errors import NotFoundError
+from platform_ui.errors import ForbiddenError, NotFoundError
+from platform_ui.systems.listing import seen_by
 from platform_ui.systems.models import System
 from streamhub.contracts import ContractTerms
 
+SOON: Final = timedelta(days=14)
 Signatures = dict[tuple[int, str], ContractSignature]
 
 
@@ -77,8 +80,22 @@ class ContractView:
 
     @property
     def shown(self) -> ContractVersion:
-        """The version that is looked at first: what waits, else what holds, else what was last."""
-        return self.open or self.in_force or self.newest
+        """The version that is looked at first: what waits, else what holds or held last, else the newest."""
+        return self.open or self.in_force or self.last_held or self.newest
+
+    @property
+    def last_held(self) -> ContractVersion | None:
+        """The version that came into force last, whether it still holds or not."""
+        return next((version for version in self.versions if version.in_force_at is not None), None)
+
+    @property
+    def expires_soon(self) -> bool:
+        """Whether the end is near: the last quarter of its time, at most ``SOON`` before."""
+        version = self.in_force
+        if version is None or version.ends_at is None or not self.is_active:
+            return False
+        begun = version.starts_at or version.in_force_at or version.written_at
+        return version.ends_at - now() <= min(SOON, (version.ends_at - begun) / 4)
 
     def signature(self, version: ContractVersion, side: str) -> ContractSignature | None:
         """Return the signature of a side under a version."""
@@ -122,6 +139,29 @@ class ContractView:
         lasts = self.contract.state != ENDED and self.contract.provider_id is not None
         return self.previews_in_full or (CONSUMER in self.seen and agreed and lasts)
 
+    def require_preview(self, version: ContractVersion) -> None:
+        """Refuse to show what would leave before the person may see it; see `may_preview`.
+
+        Raises:
+            ForbiddenError: the provider's side has neither written nor signed the version.
+        """
+        if not self.may_preview(version):
+            raise ForbiddenError(
+                "The preview comes when the provider's side has signed or written this version.",
+                code="contract.no_preview",
+            )
+
+    def version(self, number: int) -> ContractVersion:
+        """Return a version.
+
+        Raises:
+            NotFoundError: there is none of this number.
+        """
+        for one in self.versions:
+            if one.number == number:
+                return one
+        raise NotFoundError(f"{self.contract.id} has no version {number}.", code="contract.no_version")
+
     @property
     def next_step(self) -> str:
         """What to do next, for this person."""
@@ -137,48 +177,9 @@ class ContractView:
             return f"Waits for an agent of {' and of '.join(missing)} to sign."
         if not self.is_active:
             return "Its end has come: change the terms, or request a new one."
+        if self.expires_soon:
+            return "It ends soon: renew it where it is still needed."
         return "In force: stream apps may use it."
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happened to a contract.
-
-    Attributes:
-        at: When.
-        what: What, in words.
-        who: An e-mail address; empty for what comes by itself.
-    """
-
-    at: datetime
-    what: str
-    who: str
-
-
-def timeline(view: ContractView) -> list[Event]:
-    """Return what happened to a contract, the newest first, out of its versions and signatures."""
-    contract = view.contract
-    systems = {PROVIDER: contract.provider, CONSUMER: contract.consumer}
-    events = [
-        Event(
-            version.written_at,
-            f"Version {version.number} written for {systems[version.side]}",
-            version.written_by,
-        )
-        for version in view.versions
-    ]
-    events += [
-        Event(one.signed_at, f"Version {one.number} signed for {systems[one.side]}", one.email)
-        for one in view.signatures.values()
-    ]
-    events += [
-        Event(version.in_force_at, f"Version {version.number} came into force", "")
-        for version in view.versions
-        if version.in_force_at is not None
-    ]
-    if contract.ended_at is not None:
-        events.append(Event(contract.ended_at, str(contract.outcome).capitalize(), contract.ended_by or ""))
-    return sorted(events, key=lambda event: event.at, reverse=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +208,7 @@ class InForce:
 async def list_contracts(session: AsyncSession, user: User) -> list[ContractView]:
     """Return the contracts that a person sees: those that wait for them first, ended ones last."""
     reach = await reach_of(session, user)
-    views = await _views(session, _visible(reach), reach)
+    views = await _views(session, visible_to(user), reach)
     return sorted(views, key=lambda view: (not view.to_sign, view.contract.state == ENDED))
 
 
@@ -215,7 +216,7 @@ async def list_of_system(session: AsyncSession, user: User, system: System) -> l
     """Return the contracts of a system that the person sees, in the same order."""
     reach = await reach_of(session, user)
     of_system = or_(Contract.provider_id == system.id, Contract.consumer_id == system.id)
-    views = await _views(session, _visible(reach) & of_system, reach)
+    views = await _views(session, visible_to(user) & of_system, reach)
     return sorted(views, key=lambda view: (not view.to_sign, view.contract.state == ENDED))
 
 
@@ -234,7 +235,7 @@ async def get_contract(
         NotFoundError: there is none, or the person sees neither of its systems.
     """
     reach = await reach_of(session, user)
-    views = await _views(session, _visible(reach) & (Contract.id == contract_id), reach, lock=lock)
+    views = await _views(session, visible_to(user) & (Contract.id == contract_id), reach, lock=lock)
     if not views:
         raise NotFoundError(f"There is no contract {contract_id}.", code="contract.not_found")
     return views[0]
@@ -245,8 +246,10 @@ async def list_all(session: AsyncSession, condition: ColumnElement[bool]) -> lis
     return await _views(session, condition, Reach(frozenset(), frozenset()))
 
 
-def _visible(reach: Reach) -> ColumnElement[bool]:
-    provider, consumer = Contract.provider_id.in_(reach.seen), Contract.consumer_id.in_(reach.seen)
+def visible_to(user: User) -> ColumnElement[bool]:
+    """Return the condition of the contracts that a person sees."""
+    seen = seen_by(user)
+    provider, consumer = Contract.provider_id.in_(seen), Contract.consumer_id.in_(seen)
     written = (provider & (Contract.begun_by == PROVIDER)) | (consumer & (Contract.begun_by == CONSUMER))
     return or_(written, (Contract.state != DRAFT) & _was_sent() & (provider | consumer))
 
@@ -263,7 +266,11 @@ async def _views(
     if lock:
         # Apps that refer to it are no reason to wait: a revocation must not wait for a deployment.
         statement = statement.with_for_update(key_share=True).execution_options(populate_existing=True)
-    contracts = (await session.scalars(statement)).all()
+    return await views_of(session, (await session.scalars(statement)).all(), reach)
+
+
+async def views_of(session: AsyncSession, contracts: Sequence[Contract], reach: Reach) -> list[ContractView]:
+    """Return contracts with all that was written and signed, in the same order; in two queries."""
     keys = [contract.id for contract in contracts]
     versions: dict[str, list[ContractVersion]] = defaultdict(list)
     found = (

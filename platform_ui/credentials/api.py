@@ -17,6 +17,7 @@ from platform_ui.credentials.renewal import NewCertificate
 from platform_ui.db import Database, now
 from platform_ui.pki.archive import MEDIA_TYPE
 from platform_ui.pki.proofs import fingerprint
+from platform_ui.rest.marks import answers_secret, never_rehearsed
 
 router = APIRouter(tags=["credentials"])
 
@@ -93,21 +94,23 @@ async def show_authority(authority: KnownAuthority) -> AuthorityAnswer:
     )
 
 
-@router.post("/credentials/renewal", status_code=HTTPStatus.CREATED)
+@router.post("/credentials/renewal", status_code=HTTPStatus.CREATED, operation_id="renew_certificate")
 @proves_itself
+@never_rehearsed
 async def renew(database: Database, issuer: CurrentIssuer, form: RenewalForm) -> SignedAnswer:
     """Renew the certificate of a device; its present certificate and a signature prove who it is."""
     return SignedAnswer.of(await renewal.renew(database, form, issuer, now()))
 
 
-@router.post("/credentials/enrolment", status_code=HTTPStatus.CREATED)
+@router.post("/credentials/enrolment", status_code=HTTPStatus.CREATED, operation_id="enrol_client")
 @proves_itself
+@never_rehearsed
 async def enrol(database: Database, issuer: CurrentIssuer, form: EnrolmentForm) -> SignedAnswer:
     """Give a device its first certificate; a one-time token proves that an agent wants it."""
     return SignedAnswer.of(await renewal.enrol(database, form, issuer, now()))
 
 
-@router.get("/systems/{system}/clients/{name}/credentials")
+@router.get("/systems/{system}/clients/{name}/credentials", operation_id="show_client_credentials")
 async def show_credentials(database: Database, user: LoggedIn, system: str, name: str) -> CredentialsAnswer:
     """Show who a client app is for Kafka, and its certificates."""
     found = await service.show_credentials(database, user, system, name)
@@ -119,7 +122,12 @@ async def show_credentials(database: Database, user: LoggedIn, system: str, name
     )
 
 
-@router.post("/systems/{system}/clients/{name}/credentials/archive", response_class=Response)
+@router.post(
+    "/systems/{system}/clients/{name}/credentials/archive",
+    response_class=Response,
+    operation_id="issue_client_archive",
+)
+@answers_secret
 async def issue_archive(
     *,
     database: Database,
@@ -135,7 +143,12 @@ async def issue_archive(
     return attachment(bundle.pack(now()), f"{bundle.folder}.tar.gz", MEDIA_TYPE)
 
 
-@router.post("/systems/{system}/clients/{name}/credentials/certificates", status_code=HTTPStatus.CREATED)
+@router.post(
+    "/systems/{system}/clients/{name}/credentials/certificates",
+    status_code=HTTPStatus.CREATED,
+    operation_id="sign_client_request",
+)
+@never_rehearsed
 async def sign_request(
     *,
     database: Database,
@@ -150,14 +163,23 @@ async def sign_request(
     return SignedAnswer.of(renewal.new_certificate(issued.certificate, issuer))
 
 
-@router.post("/systems/{system}/clients/{name}/credentials/tokens", status_code=HTTPStatus.CREATED)
+@router.post(
+    "/systems/{system}/clients/{name}/credentials/tokens",
+    status_code=HTTPStatus.CREATED,
+    operation_id="create_enrolment_token",
+)
+@answers_secret
 async def create_token(database: Database, user: LoggedIn, system: str, name: str) -> TokenAnswer:
     """Make a one-time token by which the device gets its first certificate; it can be read only now."""
     token, until = await service.create_token(database, user, system, name)
     return TokenAnswer(token=token, expires_at=until)
 
 
-@router.post("/systems/{system}/clients/{name}/credentials/revocation", status_code=HTTPStatus.NO_CONTENT)
+@router.post(
+    "/systems/{system}/clients/{name}/credentials/revocation",
+    status_code=HTTPStatus.NO_CONTENT,
+    operation_id="revoke_client_credentials",
+)
 async def revoke(
     database: Database, user: LoggedIn, system: str, name: str, form: RevocationForm
 ) -> Response:
@@ -166,14 +188,22 @@ async def revoke(
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
-@router.put("/systems/{system}/clients/{name}/credentials/block", status_code=HTTPStatus.NO_CONTENT)
+@router.put(
+    "/systems/{system}/clients/{name}/credentials/block",
+    status_code=HTTPStatus.NO_CONTENT,
+    operation_id="block_client",
+)
 async def block(database: Database, user: LoggedIn, system: str, name: str) -> Response:
     """Let a client app do nothing until it is unblocked."""
     await service.set_blocked(database, user, system, name, is_blocked=True)
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
-@router.delete("/systems/{system}/clients/{name}/credentials/block", status_code=HTTPStatus.NO_CONTENT)
+@router.delete(
+    "/systems/{system}/clients/{name}/credentials/block",
+    status_code=HTTPStatus.NO_CONTENT,
+    operation_id="unblock_client",
+)
 async def unblock(database: Database, user: LoggedIn, system: str, name: str) -> Response:
     """Let a client app go on with the certificates it has."""
     await service.set_blocked(database, user, system, name, is_blocked=False)

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from cryptography import x509
-from sqlalchemy import Connection, delete, event, func, select, update
+from sqlalchemy import Connection, delete, event, extract, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapper
@@ -28,6 +28,7 @@ from platform_ui.systems.models import System
 
 MAX_COUNTING = 100  # certificates of one credential that count at the same time: a device gone wild ends here
 SHOWN = 50  # certificates on a page
+_LAST_PART = 4
 
 
 async def find(session: AsyncSession, kind: Kind, name: str) -> Credential | None:
@@ -123,6 +124,37 @@ async def certificates_of(session: AsyncSession, credential: Credential) -> Sequ
         .limit(SHOWN)
     )
     return (await session.scalars(statement)).all()
+
+
+async def newest_endings(
+    session: AsyncSession, present: datetime, most: int
+) -> Sequence[tuple[str, str, datetime]]:
+    """Return whose newest certificate is near its end, or over, the soonest first: kind, name and end.
+
+    Near is when less than a quarter of its time is left: whatever renews by itself does so earlier. Who is
+    blocked, and whose certificates are all revoked, is left out: they are not meant to go on.
+
+    Args:
+        session: the database.
+        present: the present time.
+        most: how many at most [1].
+    """
+    until, since = func.max(IssuedCertificate.not_after), func.max(IssuedCertificate.not_before)
+    statement = (
+        select(IssuedCertificate.kind, IssuedCertificate.name, until)
+        .join(
+            Credential,
+            (Credential.kind == IssuedCertificate.kind)
+            & (Credential.name == IssuedCertificate.name)
+            & (Credential.epoch == IssuedCertificate.epoch),
+        )
+        .where(IssuedCertificate.revoked_at.is_(None), Credential.blocked_at.is_(None))
+        .group_by(IssuedCertificate.kind, IssuedCertificate.name)
+        .having(extract("epoch", until - present) * _LAST_PART < extract("epoch", until - since))
+        .order_by(until, IssuedCertificate.name)
+        .limit(most)
+    )
+    return (await session.execute(statement)).all()
 
 
 def _of(credential: Credential) -> Any:  # noqa: ANN401 - an expression of SQLAlchemy

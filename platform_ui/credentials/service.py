@@ -21,6 +21,7 @@ from platform_ui.accounts.models import User
 from platform_ui.audit import service as audit
 from platform_ui.clients import service as clients
 from platform_ui.clients.models import ClientApp
+from platform_ui.clients.starter import starter_files
 from platform_ui.credentials import register
 from platform_ui.credentials.models import (
     ARCHIVE,
@@ -336,4 +337,5 @@ def _bundle(
         configuration=asdict(clients.configuration_of(client, system, issuer.settings)),
         platform_url=issuer.platform_url,
         until=certificate.not_valid_after_utc,
+        starter=starter_files(system.name, client.name),
     )

@@ -15,7 +15,7 @@ from platform_ui.contracts.service import is_needed
 from platform_ui.contracts.views import ContractView
 from platform_ui.db import now
 from platform_ui.explain.provenance import signatures
-from platform_ui.explain.rulings import Answer, Ruling
+from platform_ui.explain.rulings import Answer, Clause, Ruling
 from platform_ui.streams.models import CONTRACT
 from platform_ui.streams.running import specification_of
 from platform_ui.streams.views import AppView
@@ -142,12 +142,15 @@ def _outside(crossing: Crossing, terms: ContractTerms) -> str:
 
 
 def _judged(crossing: Crossing, app: AppView, terms: ContractTerms | None) -> Ruling:
-    carried = [f"{app.app.name} is a stream app of {app.source} that runs: {app.app.statement}"]
+    runs = f"{app.app.name} is a stream app of {app.source} that runs: {app.app.statement}"
+    carried = [Clause(runs, "app", app.url)]
     if terms is not None:
         view = next((view for view in crossing.contracts if view.contract.id == terms.id), None)
-        carried.insert(0, signatures(view) if view is not None else f"contract {terms.id}")
+        page = f"/contracts/{terms.id}"
+        named = signatures(view) if view is not None else Clause(f"contract {terms.id}", "contract", page)
+        carried.insert(0, named)
         if terms.predicate.strip():
-            carried.insert(1, f"it lets records leave where {terms.predicate}")
+            carried.insert(1, Clause(f"it lets records leave where {terms.predicate}", "contract", page))
     if not crossing.record:
         return Ruling(crossing.text, Answer.ALLOWED, tuple(carried))
     try:
@@ -159,7 +162,7 @@ def _judged(crossing: Crossing, app: AppView, terms: ContractTerms | None) -> Ru
     except (QueryError, ConfigurationError) as error:
         return crossing.refused(f"a statement that is understood: {error}", "change it", app.url)
     if not isinstance(statement, CompiledStatement):
-        carried.append("it makes new records out of this one, under names of its own")
+        carried.append(Clause("it makes new records out of this one, under names of its own", "app", app.url))
         return Ruling(crossing.text, Answer.ALLOWED, tuple(carried))
     fault = _fault(statement, crossing)
     if fault:

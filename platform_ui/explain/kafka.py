@@ -35,7 +35,7 @@ from platform_ui.acls.entries import (
     WRITE,
     Entry,
 )
-from platform_ui.explain.rulings import Answer, Ruling
+from platform_ui.explain.rulings import Answer, Clause, Ruling
 from platform_ui.pki.names import Identity, Kind
 
 DESCRIBE: Final = "DESCRIBE"
@@ -128,7 +128,9 @@ def decide(registry: Registry, question: KafkaQuestion) -> Ruling:
     refusal = covering(entries, question, denies=True)
     grant = covering(entries, question)
     if grant is not None and refusal is None:
-        return Ruling(question.text, Answer.ALLOWED, (f"the rule {grant}", _why(small, identity)))
+        return Ruling(
+            question.text, Answer.ALLOWED, (Clause(f"the rule {grant}", "rule"), _why(small, identity))
+        )
     return _refusal(small, question, is_denied=refusal is not None)
 
 
@@ -154,14 +156,15 @@ def _unregistered(identity: Identity) -> str:
     return f"a {words[identity.kind]} of this name"
 
 
-def _why(small: Registry, identity: Identity) -> str:
+def _why(small: Registry, identity: Identity) -> Clause:
     if small.clients:
         system, name = small.clients[0]
-        return f"{name} is a client app of {system}"
+        return Clause(f"{name} is a client app of {system}", "client", f"/systems/{system}/clients/{name}")
     if small.apps:
         app = small.apps[0]
-        return f"{app.name} is a stream app of {app.source} that reads {_listed(app)} and writes {app.target}"
-    return f"{identity.name} serves all systems"
+        text = f"{app.name} is a stream app of {app.source} that reads {_listed(app)} and writes {app.target}"
+        return Clause(text, "app", f"/systems/{app.source}/apps/{app.name}")
+    return Clause(f"{identity.name} serves all systems")
 
 
 def _listed(app: StreamAppState) -> str:
@@ -178,7 +181,13 @@ def _refusal(small: Registry, question: KafkaQuestion, *, is_denied: bool) -> Ru
             return Ruling(question.text, Answer.REFUSED, missing=_unregistered(identity))
         return Ruling(question.text, Answer.REFUSED, clauses, f"a rule; {_scope(small, identity)}")
     missing, step = _standing(small, identity, state)
-    return Ruling(question.text, Answer.REFUSED, (*clauses, f"it would have the rule {would}"), missing, step)
+    return Ruling(
+        question.text,
+        Answer.REFUSED,
+        (*clauses, Clause(f"it would have the rule {would}", "rule")),
+        missing,
+        step,
+    )
 
 
 def _granted(small: Registry, identity: Identity) -> tuple[Entry, ...]:

@@ -23,7 +23,7 @@ from platform_ui.contracts.models import ENDED, Contract
 from platform_ui.contracts.views import ContractView, get_contract
 from platform_ui.errors import ConflictError, ForbiddenError, NotFoundError, PlatformError
 from platform_ui.explain import provenance
-from platform_ui.explain.rulings import Answer, Ruling
+from platform_ui.explain.rulings import Answer, Clause, Ruling
 from platform_ui.streams import views as streams
 from platform_ui.streams.models import StreamApp
 from platform_ui.streams.runner_port import StreamRunner
@@ -112,7 +112,8 @@ async def _sign_contract(asked: _Asked) -> _Clauses:
     if view.to_sign:
         sides = " and ".join(f"the {side}'s" for side in view.to_sign)
         version = view.shown.number
-        return (*await _parts(asked, view), f"version {version} waits for {sides} signature")
+        waits = Clause(f"version {version} waits for {sides} signature", "contract", view.url)
+        return (*await _parts(asked, view), waits)
     if view.waits_for:
         raise ForbiddenError(f"{asked.name} waits for somebody else.", hint=view.next_step)
     raise ConflictError(f"Nothing of {asked.name} waits for a signature.", hint=view.next_step)
@@ -162,7 +163,10 @@ async def _deploy_app(asked: _Asked) -> _Clauses:
             f"There is no contract in force from {lack.provider} to {view.target}.",
             hint=f"Request one at /contracts/new?provider={lack.provider}&consumer={view.target}",
         )
-    carried = tuple(f"contract {terms.id} of {terms.provider} is in force" for terms in view.permission.terms)
+    carried = tuple(
+        Clause(f"contract {terms.id} of {terms.provider} is in force", "contract", f"/contracts/{terms.id}")
+        for terms in view.permission.terms
+    )
     return (*parts, *carried)
 
 

@@ -14,7 +14,7 @@ from platform_ui.accounts.models import User
 from platform_ui.clients.models import ClientApp
 from platform_ui.companies.models import Company, CompanyMember
 from platform_ui.contracts.views import ContractView
-from platform_ui.explain.rulings import day
+from platform_ui.explain.rulings import Clause, day
 from platform_ui.pki.names import Identity, Kind
 from platform_ui.streams.models import StreamApp
 from platform_ui.systems.models import System, SystemMember
@@ -38,7 +38,8 @@ async def registration(session: AsyncSession, identity: Identity) -> tuple[str, 
         return ()
     person = await email_of(session, found[0])
     word = "registered" if identity.kind is Kind.CLIENT else "created"
-    return (f"{name} was {word} by {person} {day(found[1])}",)
+    text, folder = f"{name} was {word} by {person} {day(found[1])}", f"{identity.kind}s"
+    return (Clause(text, identity.kind.value, f"/systems/{system}/{folder}/{name}"),)
 
 
 async def part_in_system(session: AsyncSession, user: User, name: str) -> tuple[str, ...]:
@@ -51,7 +52,9 @@ async def part_in_system(session: AsyncSession, user: User, name: str) -> tuple[
         .where(System.name == name, SystemMember.user_id == user.id)
     )
     found = (await session.execute(statement)).one_or_none()
-    return () if found is None else (_part(user, name, found[0], found[1], found[2]),)
+    if found is None:
+        return ()
+    return (Clause(_part(user, name, found[0], found[1], found[2]), "role", f"/systems/{name}"),)
 
 
 async def part_in_company(session: AsyncSession, user: User, name: str) -> tuple[str, ...]:
@@ -64,7 +67,9 @@ async def part_in_company(session: AsyncSession, user: User, name: str) -> tuple
         .where(Company.name == name, CompanyMember.user_id == user.id)
     )
     found = (await session.execute(statement)).one_or_none()
-    return () if found is None else (_part(user, name, found[0], found[1], found[2]),)
+    if found is None:
+        return ()
+    return (Clause(_part(user, name, found[0], found[1], found[2]), "role", f"/companies/{name}"),)
 
 
 def _part(user: User, name: str, role: str, time: datetime, giver: str) -> str:
@@ -72,7 +77,7 @@ def _part(user: User, name: str, role: str, time: datetime, giver: str) -> str:
     return f"{user.email} is {role} of {name}, {by} {day(time)}"
 
 
-def signatures(view: ContractView) -> str:
+def signatures(view: ContractView) -> Clause:
     """Tell of a contract's version in force, and who signed it."""
     version = view.in_force or view.shown
     signed = [
@@ -81,7 +86,7 @@ def signatures(view: ContractView) -> str:
         if number == version.number
     ]
     by = f"signed by {' and by '.join(signed)}" if signed else "signed by nobody yet"
-    return f"contract {view.contract.id}, version {version.number}, {by}"
+    return Clause(f"contract {view.contract.id}, version {version.number}, {by}", "contract", view.url)
 
 
 async def email_of(session: AsyncSession, user_id: uuid.UUID) -> str:

@@ -7,6 +7,7 @@ What lives here: `Ruling` and its forms for people and programs. What does not: 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Self
 
 
 class Answer(StrEnum):
@@ -15,6 +16,27 @@ class Answer(StrEnum):
     ALLOWED = "allowed"
     REFUSED = "refused"
     UNKNOWN = "unknown"
+
+
+class Clause(str):
+    """A sentence that an answer rests on, and the page of what it names.
+
+    It is a text like any other for who writes it out.
+
+    Attributes:
+        kind: ``role``, ``contract``, ``rule`` (of the broker), ``app``, ``client``; empty for another one.
+        address: The page; empty for none.
+    """
+
+    __slots__ = ("address", "kind")
+    kind: str
+    address: str
+
+    def __new__(cls, text: str, kind: str = "", address: str = "") -> Self:
+        """Return a sentence with its page."""
+        clause = super().__new__(cls, text)
+        clause.kind, clause.address = kind, address
+        return clause
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +63,11 @@ class Ruling:
     def is_allowed(self) -> bool:
         """Whether they may."""
         return self.answer is Answer.ALLOWED
+
+    @property
+    def chain(self) -> tuple[Clause, ...]:
+        """What it rests on, link by link, each with its page."""
+        return tuple(one if isinstance(one, Clause) else Clause(one) for one in self.clauses)
 
     def lines(self) -> list[str]:
         """Return the answer for a person, line by line."""

@@ -1,14 +1,16 @@
-"""The one way from the explorer to the SensorThings service: reading only, in the name of one person.
+"""The one way from the pages to the SensorThings service, in the name of one person.
 
-What lives here: which paths may be read, which headers are sent, limits of size and time, what is passed
-back. What does not: what a person may see: the service decides that by the name that is sent along.
+What lives here: which paths may be asked for, which headers are sent, limits of size and time, what is passed
+back. What does not: what a person may see or change: the service decides that by the name that is sent along.
+The explorer only reads; asset pages also write (``write``), after the platform has checked the person's part.
 
 How it works: the answer goes on as it came, RFC 9457 problems included. Links in it keep the service's own
 address, because that is what people copy into their programs; the pages follow them through this gateway.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
+from http import HTTPMethod, HTTPStatus
 from typing import Final
 from urllib.parse import quote
 
@@ -19,6 +21,7 @@ from platform_ui.metadata.description import is_readable
 from platform_ui.settings import PlatformSettings
 
 VERSION: Final = "v1.1"
+BATCH: Final = "$batch"
 TIMEOUT_S: Final = 30.0
 CONNECT_TIMEOUT_S: Final = 3.0
 MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
@@ -47,7 +50,7 @@ class AnswerTooLargeError(PlatformError):
 
 
 class Gateway:
-    """Reads from the SensorThings service for people who are logged in."""
+    """Reads from the SensorThings service, and writes to it, for people who are logged in."""
 
     def __init__(self, settings: PlatformSettings, *, client: httpx2.AsyncClient | None = None) -> None:
         self._root = f"{settings.sensorthings_url}/{VERSION}"
@@ -83,8 +86,33 @@ class Gateway:
                 hint="Begin with an entity set, for instance Things.",
             )
         url = f"{self._root}/{quote(path, safe=_PATH_SAFE)}".rstrip("/") + (f"?{query}" if query else "")
+        return await self._send(HTTPMethod.GET, url, person)
+
+    async def write(
+        self, method: HTTPMethod, path: str, person: str, body: Mapping[str, object] | None = None
+    ) -> Answer:
+        """Ask the service for a change.
+
+        Args:
+            method: POST, PATCH or DELETE.
+            path: Percent-decoded path below the version, or ``BATCH``.
+            person: Who changes: the name of their principal.
+            body: What is sent, as JSON; nothing for DELETE.
+
+        Raises:
+            NotFoundError: The path is none that can be changed here.
+            AnswerTooLargeError: The answer is larger than ``MAX_ANSWER_BYTES``.
+            MetadataError: The service does not answer in time, or answers with something else than data.
+        """
+        if path != BATCH and (not path or not is_readable(path)):
+            raise NotFoundError(f"Nothing can be changed at {path[:80]!r}.", code="metadata.not_readable")
+        return await self._send(method, f"{self._root}/{quote(path, safe=_PATH_SAFE)}", person, body)
+
+    async def _send(
+        self, method: HTTPMethod, url: str, person: str, body: Mapping[str, object] | None = None
+    ) -> Answer:
         try:
-            return await self._ask(url, person)
+            return await self._ask(method, url, person, body)
         except httpx2.TimeoutException as error:
             raise MetadataError(
                 "The SensorThings service did not answer in time.",
@@ -102,8 +130,11 @@ class Gateway:
         """Close the connections."""
         await self._client.aclose()
 
-    async def _ask(self, url: str, person: str) -> Answer:
-        async with self._client.stream("GET", url, headers=self._headers(person)) as response:
+    async def _ask(
+        self, method: HTTPMethod, url: str, person: str, sent: Mapping[str, object] | None
+    ) -> Answer:
+        asked = self._client.stream(method.value, url, headers=self._headers(person), json=sent)
+        async with asked as response:
             body = bytearray()
             async for part in response.aiter_bytes():
                 body += part
@@ -126,6 +157,29 @@ class Gateway:
         if token:
             headers |= {"Authorization": f"Bearer {token}", "DTWIN-Act-As": quote(person, safe="@")}
         return headers
+
+
+class RehearsedGateway:
+    """The way to the service for a request that is only tried: it is read, and takes nothing."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    @property
+    def root(self) -> str:
+        """The service's own address with its version."""
+        return self._gateway.root
+
+    async def read(self, path: str, query: str, person: str) -> Answer:
+        """Ask the service; see ``Gateway``."""
+        return await self._gateway.read(path, query, person)
+
+    async def write(
+        self, method: HTTPMethod, path: str, person: str, body: Mapping[str, object] | None = None
+    ) -> Answer:
+        """Change nothing, and answer as if nothing had to be."""
+        del method, path, person, body
+        return Answer(HTTPStatus.OK, b"{}", "application/json")
 
 
 def _check_known(status: int) -> None:

@@ -8,13 +8,14 @@ from starlette.responses import Response
 
 from platform_ui.accounts.access import LoggedIn
 from platform_ui.accounts.models import User
+from platform_ui.audit import sealing
 from platform_ui.audit import service as audit
 from platform_ui.audit.exports import FileForm
 from platform_ui.audit.forms import AuditFilterForm
 from platform_ui.db import Database
 from platform_ui.errors import FormError
 from platform_ui.fields import read_form
-from platform_ui.overview.audit_reading import PAGE_SIZE, Owner, check_reader, file_of
+from platform_ui.overview.audit_reading import PAGE_SIZE, Owner, check_reader, check_shown, file_of
 from platform_ui.web import CurrentPage, Page
 
 router = APIRouter(include_in_schema=False)
@@ -45,6 +46,9 @@ async def _show(page: Page, database: AsyncSession, user: User, owner: Owner, na
         filters=urlencode(chosen),
         older=urlencode({**chosen, "before": str(entries[-1].position)}) if further else "",
         is_first=form.before is None,
+        check=check_shown(
+            entries, await sealing.last_seal(database), page.request.app.state.audit_keeper.public_key
+        ),
     )
 
 

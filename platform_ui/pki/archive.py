@@ -32,6 +32,7 @@ class ClientBundle:
         platform_url: The address of the platform, where the device renews its certificate.
         until: When the certificate ends.
         sensorthings_token: By which SensorThings knows the client app; empty when none was made.
+        starter: Further files by name: a first program, and what it reads.
     """
 
     authority_pem: str
@@ -41,6 +42,7 @@ class ClientBundle:
     platform_url: str
     until: datetime
     sensorthings_token: str = field(default="", repr=False)
+    starter: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def folder(self) -> str:
@@ -49,7 +51,7 @@ class ClientBundle:
 
     def files(self) -> dict[str, str]:
         """Return the text of every file by its name."""
-        found = {
+        found = dict(self.starter) | {
             "ca.pem": self.authority_pem,
             "certificate.pem": self.certificate_pem,
             "client.env": self._environment(),
@@ -102,7 +104,8 @@ class ClientBundle:
             )
             + "\nIn this folder, before the program:\n\n"
             "    set -a; . ./client.env; set +a\n\n"
-            "The program begins with:\n\n"
+            + "".join(f"A first program: python3 {name}\n\n" for name in self.starter if name.endswith(".py"))
+            + "The program begins with:\n\n"
             "from client.digital_twin_client import DigitalTwinClient\n\n"
             "with DigitalTwinClient(\n"
             f"{arguments}"

@@ -10,7 +10,7 @@ export const ICONS = { Thing: "box", Datastream: "activity", MultiDatastream: "s
 const NOTHING = {
   Datastreams: "None yet. A client app registers its Datastreams when it starts.",
   MultiDatastreams: "None. They hold several values at once, such as wind speed and direction.",
-  Locations: "None yet. POST a Location with a GeoJSON point below this Thing to see it on the map.",
+  Locations: "None yet. Edit the Thing to say where it is; then it is on the map.",
   HistoricalLocations: "None yet. The service keeps one for every place the Thing has been at.",
   Observations: "None yet. The first one that a client app produces appears here.",
   Things: "No Thing is here.",
@@ -46,6 +46,14 @@ function valueOf(property, value, place) {
     return element("pre", { class: "code small" }, JSON.stringify(value, null, 2));
   }
   return element("strong", {}, formatResult(value));
+}
+
+// Asset pages are for those who have a part in the system; others are told so there.
+function assetLinks(kind, entity, system) {
+  if (!system) return [];
+  if (kind === "Datastream") return [element("a", { class: "button ghost", href: `/systems/${system}/datastreams/${entity["@iot.id"]}` }, icon("chart-line"), "Chart")];
+  if (kind !== "Thing") return [];
+  return [element("a", { class: "button ghost", href: `/systems/${system}/things?q=${encodeURIComponent(entity.name.slice(system.length + 1))}` }, icon("pencil"), "Edit")];
 }
 
 function properties(type, entity, place) {
@@ -130,7 +138,7 @@ export async function showDetails(container, place, choose, signal) {
       element("header", { class: "details-head" },
         element("p", { class: "kind" }, icon(ICONS[type.name] || "box"), ` ${type.name} `, element("code", {}, place)),
         element("h2", { tabindex: "-1", class: "details-title" }, system ? element("span", { class: "prefix" }, `${system}.`) : "", system ? element("wbr") : "", system ? entity.name.slice(system.length + 1) : titleOf(entity, type.name)),
-        element("div", { class: "actions" }, copyButton("Copy address", address), element("a", { class: "button ghost", href: `/explorer/query?path=${encodeURIComponent(place)}` }, icon("filter"), "Query"), toggle)),
+        element("div", { class: "actions" }, copyButton("Copy address", address), element("a", { class: "button ghost", href: `/explorer/query?path=${encodeURIComponent(place)}` }, icon("filter"), "Query"), ...assetLinks(type.name, entity, system), toggle)),
       json, body);
     if (type.relations.some((relation) => relation.name === "Observations") && type.name !== "FeatureOfInterest") {
       const last = element("section", { class: "details-part", "aria-label": "Last Observations" }, element("h3", {}, "Last Observations"), waiting());

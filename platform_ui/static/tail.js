@@ -167,7 +167,13 @@
   window.addEventListener("pagehide", () => source.close());
 
   for (const button of root.querySelectorAll("[data-tab]")) {
-    button.addEventListener("click", () => { chosen = true; select(button.dataset.tab); });
+    button.addEventListener("click", () => {
+      chosen = true;
+      select(button.dataset.tab);
+      const here = new URL(location.href);
+      here.searchParams.set("tab", button.dataset.tab);
+      history.replaceState(history.state, "", here);
+    });
     button.addEventListener("keydown", (event) => {
       const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
       if (!step) return;
@@ -191,5 +197,7 @@
     const rate = arrivals.reduce((sum, [, count]) => sum + count, 0) / 5;
     rateLabel.textContent = rate ? `${rate < 10 ? rate.toFixed(1) : Math.round(rate).toLocaleString("en")} records/s` : "";
   }, 1000);
+  const wanted = new URLSearchParams(location.search).get("tab");
+  if (Object.hasOwn(lanes, wanted ?? "")) { chosen = true; select(wanted); }
   showEmpty();
 })();

@@ -1,18 +1,19 @@
-"""Keeping stream apps within their contracts and their certificates, for as long as the platform runs.
+"""Keeping stream apps within their contracts, certificates and limits, for as long as the platform runs.
 
 What lives here: what is done to apps when nobody asks: contracts whose end has come are ended, apps that no
 contract permits any more are stopped, apps whose terms have changed are deployed anew with them, and so are
-apps a third of whose certificate's life is left. What does not: which contracts an app needs
-(``permission``).
+apps a third of whose certificate's life is left; other limits of a company reach its apps. What does not:
+which contracts an app needs (``permission``).
 
 The whole state is compared each time: at once after every request that may have changed something, and every
 two seconds, because an end comes without a request. So nothing is lost when this process ends in between.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Final, cast
 
 from sqlalchemy import select, true
@@ -23,10 +24,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from client.errors import DigitalTwinError
 from platform_ui.audit import service as audit
 from platform_ui.changes import Bell
+from platform_ui.companies import limits
+from platform_ui.companies.limits import Limits
 from platform_ui.contracts import service as contracts
 from platform_ui.credentials.models import Credential, IssuedCertificate
 from platform_ui.credentials.service import needs_renewal
 from platform_ui.db import Sessions, now
+from platform_ui.errors import RunnerError
+from platform_ui.health import Pulse
 from platform_ui.pki.names import Kind
 from platform_ui.streams.models import CONTRACT, StreamApp
 from platform_ui.streams.permission import permissions
@@ -34,6 +39,7 @@ from platform_ui.streams.ports import StreamPorts
 from platform_ui.streams.running import call_runner, specification_of, start
 from platform_ui.streams.views import AppView, list_all
 from streamhub.contracts import ContractTerms
+from streamhub.runner.limits import AppLimits
 
 _log = logging.getLogger(__name__)
 
@@ -50,14 +56,17 @@ class Enforcement:
 
     Attributes:
         bell: rung when something was changed: it looks again at once.
+        pulse: how it goes.
     """
 
     def __init__(self, sessions: Sessions, ports: StreamPorts, bells: Sequence[Bell] = ()) -> None:
         self.bell = Bell()
+        self.pulse = Pulse()
         self._bells = bells
         self._sessions = sessions
         self._ports = ports
         self._deployed: dict[str, tuple[ContractTerms, ...]] = {}
+        self._limited: dict[str, AppLimits] = {}
 
     async def run(self) -> None:
         """Enforce until cancelled."""
@@ -66,6 +75,9 @@ class Enforcement:
                 await self.enforce()
             except (DigitalTwinError, SQLAlchemyError) as error:
                 _log.warning("stream apps cannot be kept within their contracts: %s", error)
+                self.pulse.miss(error)
+            else:
+                self.pulse.beat()
             await self.bell.wait(PERIOD_S)
 
     async def enforce(self) -> None:
@@ -84,11 +96,27 @@ class Enforcement:
             views = [view for view in await list_all(session, self._ports.runner, true()) if view.is_wanted]
             has_authority = self._ports.authority is not None
             certified = await self._certified(session) if has_authority else {view.app_id for view in views}
+            counting = await limits.limits_of_all(session, self._ports.limits)
+        await self._limit(views, counting)
         for view in views:
             try:
                 await self._enforce(view, is_ageing=view.app_id not in certified)
             except (DigitalTwinError, SQLAlchemyError) as error:
                 _log.warning("%s cannot be kept within its contracts: %s", view.app_id, error)
+
+    async def _limit(self, views: Sequence[AppView], counting: Mapping[str, Limits]) -> None:
+        """Hold apps that run to the limits of now; those that an operator has just changed are others."""
+        common = self._ports.limits
+        former, self._limited = self._limited, {}
+        for view in views:
+            own = counting.get(limits.company_of(view.app_id), common)
+            wanted = AppLimits(own.memory_mb, own.cpus)
+            try:
+                if former.get(view.app_id) != wanted:
+                    await call_runner(partial(self._ports.runner.limit, view.app_id), wanted)
+                self._limited[view.app_id] = wanted
+            except RunnerError as error:  # contracts are kept all the same, and those of other apps, too
+                _log.warning("%s cannot be held to its limits: %s", view.app_id, error)
 
     async def _enforce(self, view: AppView, *, is_ageing: bool) -> None:
         is_new = self._deployed.get(view.app_id) != view.permission.terms

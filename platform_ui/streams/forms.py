@@ -17,6 +17,7 @@ Statement = Annotated[str, StringConstraints(min_length=1, max_length=MAX_STATEM
 TargetName = Annotated[str, StringConstraints(min_length=1, max_length=MAX_SYSTEM_NAME)]
 AppDescription = Annotated[str, StringConstraints(max_length=MAX_APP_DESCRIPTION)]
 MAX_CONTRACTS = 20
+MAX_TRIED = 10_000
 
 
 def _words(value: object) -> object:
@@ -52,3 +53,10 @@ class CheckForm(Form):
 
     statement: Statement
     target_system: str = ""
+
+
+class TrialForm(CheckForm):
+    """A statement to try on the last records of its sources, at most so many of each [1]."""
+
+    last: Annotated[int, Field(ge=1, le=MAX_TRIED)] = 1_000
+    contracts: ContractIds = ()

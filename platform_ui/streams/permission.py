@@ -10,7 +10,7 @@ receives its records; the person who makes the app need not be an agent of such 
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import ColumnElement, delete, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -179,6 +179,35 @@ async def chosen_ids(session: AsyncSession, app: StreamApp) -> list[str]:
     """Return the ids of the contracts that an app has."""
     statement = select(StreamAppContract.contract_id).where(StreamAppContract.app_id == app.id)
     return list((await session.scalars(statement)).all())
+
+
+async def rebind(
+    session: AsyncSession,
+    app: StreamApp,
+    present: AppPermission,
+    statement: str,
+    wanted: Sequence[str] = (),
+) -> AppPermission:
+    """Let an app have the contracts that a statement needs, and return what they permit.
+
+    Args:
+        session: the database.
+        app: the app.
+        present: what it may have now.
+        statement: what it is to run.
+        wanted: ids of contracts that somebody chose; those that the app has when nobody did.
+
+    Raises:
+        ContractNeededError: a source needs a contract, and none fits.
+        FormError: several fit.
+    """
+    sources = (present.source, *statements.further_sources(statement, present.source))
+    target = await session.get_one(System, app.target_system_id)
+    fitting = await candidates(session, sources, target, target.name)
+    contracts = choose(fitting, target.name, wanted or await chosen_ids(session, app))
+    await bind(session, app, contracts)
+    terms = tuple(contract.terms for contract in contracts)
+    return replace(present, sources=sources, terms=terms, lacks=())
 
 
 async def bind(session: AsyncSession, app: StreamApp, contracts: Iterable[InForce]) -> None:

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from platform_ui.companies import limits
 from platform_ui.credentials.models import Credential
 from platform_ui.credentials.service import credentials_of_app
 from platform_ui.errors import RunnerError
@@ -20,6 +21,7 @@ from platform_ui.streams.permission import AppPermission
 from platform_ui.streams.ports import StreamPorts
 from platform_ui.streams.runner_port import Status, StreamRunner
 from streamhub.errors import StreamHubError
+from streamhub.runner.limits import AppLimits
 from streamhub.specification import StreamAppSpecification
 
 Argument = TypeVar("Argument")
@@ -72,7 +74,9 @@ async def start(session: AsyncSession, specification: StreamAppSpecification, po
         credential = await session.get(Credential, (Kind.APP.value, app_id))
         identity = Identity(Kind.APP, app_id) if credential is None else credential.identity
         await ports.rules.ensure(session, [identity.principal])
-    await call_runner(lambda wanted: ports.runner.deploy(wanted, credentials), specification)
+    counting = await limits.limits_of(session, limits.company_of(app_id), ports.limits)
+    held_to = AppLimits(counting.memory_mb, counting.cpus)
+    await call_runner(lambda wanted: ports.runner.deploy(wanted, credentials, held_to), specification)
 
 
 async def states_of(runner: StreamRunner) -> dict[str, Status]:

@@ -28,14 +28,15 @@ from platform_ui.contracts.views import InForce, list_contracts
 from platform_ui.credentials.service import end_app
 from platform_ui.db import now
 from platform_ui.errors import ConflictError, ContractNeededError, FormError
-from platform_ui.streams import permission, statements
-from platform_ui.streams.forms import CheckForm, StatementForm, StreamAppForm
+from platform_ui.streams import leftovers, permission, statements
+from platform_ui.streams.forms import CheckForm, StreamAppForm
 from platform_ui.streams.models import SOURCE_SIDE, TARGET_SIDE, StreamApp
-from platform_ui.streams.permission import AppPermission
 from platform_ui.streams.ports import StreamPorts
-from platform_ui.streams.runner_port import StreamRunner
+from platform_ui.streams.runner_port import LogPart, StreamRunner
 from platform_ui.streams.running import call_runner, specification_of, start, with_outputs
 from platform_ui.streams.statements import OutputView
+from platform_ui.streams.usage import require_room
+from platform_ui.streams.versions import version_of
 from platform_ui.streams.views import (
     AppView,
     get_app,
@@ -51,19 +52,20 @@ from streamhub.outputs import MetadataRegistry
 
 __all__ = [
     "AppView",
-    "change_statement",
     "choices_of",
     "create_app",
     "delete_app",
+    "delete_app_and_outputs",
     "deploy_app",
     "find_lacking",
     "get_app",
     "list_apps",
     "list_of_system",
-    "log_of",
+    "log_part",
     "outputs_of",
     "reconcile",
     "require_source_side",
+    "restart_app",
     "stop_app",
 ]
 
@@ -97,6 +99,7 @@ async def create_app(
         target_system_id=target.id,
         name=form.name,
         statement=form.statement,
+        version=1,
         description=form.description,
         created_at=present,
         created_by=user.id,
@@ -112,6 +115,7 @@ async def create_app(
             fields={"name": f"{system_name} already has a stream app named {form.name}."},
         ) from error
     await permission.bind(session, app, contracts)
+    session.add(version_of(app, user, [contract.terms.id for contract in contracts]))
     audit.record(
         session,
         user,
@@ -174,57 +178,6 @@ async def _target_of(session: AsyncSession, source: System, name: str) -> System
     return target
 
 
-async def _contracts(
-    session: AsyncSession, view: AppView, statement: str, wanted: tuple[str, ...] = ()
-) -> AppPermission:
-    """Let an app have the contracts that fit, those that it has before others; return what they permit.
-
-    Raises:
-        ContractNeededError: a source needs a contract, and none fits.
-        FormError: several fit.
-    """
-    sources = (view.source, *statements.further_sources(statement, view.source))
-    target = await session.get_one(System, view.app.target_system_id)
-    fitting = await permission.candidates(session, sources, target, target.name)
-    chosen = wanted or await permission.chosen_ids(session, view.app)
-    contracts = permission.choose(fitting, target.name, chosen)
-    await permission.bind(session, view.app, contracts)
-    terms = tuple(contract.terms for contract in contracts)
-    return replace(view.permission, sources=sources, terms=terms, lacks=())
-
-
-async def change_statement(
-    session: AsyncSession, user: User, view: AppView, form: StatementForm, ports: StreamPorts
-) -> None:
-    """Save another statement; an app that is meant to run is deployed again with it.
-
-    Raises:
-        FormError: the statement is refused; the old one stays.
-        ContractNeededError: it reads what no contract lets the target have; the old one stays.
-        ForbiddenError: the person is no agent of the source system.
-        ConflictError: an output Datastream is taken; the old statement stays.
-        MetadataError: SensorThings did not answer; the old one stays.
-        RunnerError: the runner did not take it; the old one stays.
-    """
-    require_source_side(view)
-    await session.refresh(view.app, with_for_update=True)  # the enforcement may be deploying or stopping it
-    is_wanted = view.is_wanted and view.app.stopped_by is None
-    permitted = await _contracts(session, view, form.statement, form.contracts)
-    await statements.check_statement(
-        session, user, view.source, form.statement, ports.metadata, target=view.target
-    )
-    specification = specification_of(permitted, form.statement, ports.brokers)
-    if is_wanted:
-        specification = await with_outputs(specification, ports)
-    view.app.statement = form.statement
-    view.app.changed_at = now()
-    audit.record(session, user, "stream.changed", view.app_id, statement=form.statement)
-    await session.flush()
-    if is_wanted:
-        await start(session, specification, ports)
-    await session.commit()
-
-
 async def deploy_app(session: AsyncSession, user: User, view: AppView, ports: StreamPorts) -> None:
     """Want an app to run; its output Datastreams are registered first.
 
@@ -236,7 +189,8 @@ async def deploy_app(session: AsyncSession, user: User, view: AppView, ports: St
 
     Raises:
         ForbiddenError: the person may only look at the app.
-        ConflictError: the other side stopped it or has not deployed it yet, or an output Datastream is taken.
+        ConflictError: the other side stopped it or has not deployed it yet, an output Datastream is taken, or
+            its company runs as many apps as it may.
         ContractNeededError: a contract that it needs is not in force.
         FormError: the statement is refused, for instance because a source has other units by now.
         MetadataError: SensorThings did not answer.
@@ -249,7 +203,8 @@ async def deploy_app(session: AsyncSession, user: User, view: AppView, ports: St
         raise ConflictError(
             f"{view.app.name} can only be started by agents of {view.waits_for}.", code="stream.other_side"
         )
-    permitted = await _contracts(session, view, view.app.statement)
+    await require_room(session, view.app_id, ports.runner, ports.limits)
+    permitted = await permission.rebind(session, view.app, view.permission, view.app.statement)
     if view.is_ours:  # the target's side only takes back that it stopped the app
         await statements.check_statement(
             session, user, view.source, view.app.statement, ports.metadata, target=view.target
@@ -281,6 +236,26 @@ async def stop_app(session: AsyncSession, user: User, view: AppView, runner: Str
     await session.commit()
 
 
+async def restart_app(session: AsyncSession, user: User, view: AppView, runner: StreamRunner) -> None:
+    """Want a new process of an app; the present one commits and leaves first, one that is down starts now.
+
+    Raises:
+        ForbiddenError: the person is no agent of the source system.
+        ConflictError: it is not meant to run.
+        RunnerError: the runner did not take it.
+    """
+    require_source_side(view)
+    await session.refresh(view.app, with_for_update=True)  # the enforcement may be stopping it
+    if not view.is_wanted or view.app.stopped_by is not None:
+        raise ConflictError(
+            f"{view.app.name} is not meant to run: start it instead.", code="stream.not_running"
+        )
+    audit.record(session, user, "stream.restarted", view.app_id, target=view.target)
+    await session.flush()
+    await call_runner(runner.restart, view.app_id)
+    await session.commit()
+
+
 async def delete_app(session: AsyncSession, user: User, view: AppView, runner: StreamRunner) -> None:
     """Delete an app: its process is stopped and its files are removed.
 
@@ -296,6 +271,41 @@ async def delete_app(session: AsyncSession, user: User, view: AppView, runner: S
     if view.status is not None:
         await call_runner(runner.remove, view.app_id)
     await session.commit()
+
+
+async def delete_app_and_outputs(
+    session: AsyncSession,
+    user: User,
+    view: AppView,
+    runner: StreamRunner,
+    observatory: leftovers.Observatory | None,
+) -> list[str]:
+    """Delete an app and then the Datastreams that it has registered; return the names of those that stay.
+
+    Args:
+        session: the database.
+        user: an agent of the source system; for the Datastreams also of the target.
+        view: the app, as `get_app` gave it to this person.
+        runner: the runner of stream apps.
+        observatory: where the Datastreams are; nothing when they are to be kept.
+
+    Raises:
+        ForbiddenError: the person is no agent of the source system, or not of the target; nothing is deleted.
+        RunnerError: the runner did not take it; the app stays.
+    """
+    if observatory is None:
+        await delete_app(session, user, view, runner)
+        return []
+    require_source_side(view)
+    leftovers.require_target_side(view)
+    outputs = await outputs_of(view, runner)
+    await delete_app(session, user, view, runner)
+    kept = await leftovers.delete(outputs, user, observatory)
+    gone = [one.name for one in outputs if one.iot_id is not None and one.name not in kept]
+    if gone:
+        audit.record(session, user, "stream.outputs_deleted", view.app_id, datastreams=", ".join(gone))
+        await session.commit()
+    return kept
 
 
 async def reconcile(session: AsyncSession, ports: StreamPorts) -> list[str]:
@@ -321,8 +331,8 @@ async def reconcile(session: AsyncSession, ports: StreamPorts) -> list[str]:
     return moved
 
 
-async def log_of(view: AppView, runner: StreamRunner, lines: int) -> list[str]:
-    """Return the last lines that an app has logged; nothing when it was never deployed.
+async def log_part(view: AppView, runner: StreamRunner, lines: int, cursor: str = "") -> LogPart | None:
+    """Return the last lines that an app has logged, or those since a cursor; nothing when there is no log.
 
     The log may tell of records that were not shared, so it is for those who see the source system only.
 
@@ -330,8 +340,8 @@ async def log_of(view: AppView, runner: StreamRunner, lines: int) -> list[str]:
         RunnerError: the runner's files cannot be read.
     """
     if view.status is None or not view.sees_source:
-        return []
-    return list(await call_runner(lambda app_id: runner.log_tail(app_id, lines=lines), view.app_id))
+        return None
+    return await call_runner(lambda app_id: runner.read_log(app_id, cursor, lines), view.app_id)
 
 
 async def outputs_of(view: AppView, runner: StreamRunner) -> list[OutputView]:

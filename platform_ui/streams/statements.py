@@ -8,6 +8,7 @@ something, so both run in threads.
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
 from sqlalchemy import select
@@ -77,15 +78,24 @@ async def check_statement(
         MetadataError: units matter, and SensorThings does not tell them.
     """
     try:
-        compiled = await asyncio.to_thread(_compiled, home, statement)
-        await _check_access(session, user, home, compiled, target)
-        await _check_units(compiled, home, metadata, (user.email, target))
+        compiled = await asyncio.to_thread(compile_for, home, statement)
+        await check_access(session, user, home, compiled, target)
+        await check_units_of(compiled, home, metadata, (user.email, target))
     except QueryError as error:
         raise FormError({"statement": error.render()}, code=REFUSED) from error
     return compiled
 
 
-def _compiled(home: str, statement: str) -> Compiled:
+def compile_for(home: str, statement: str) -> Compiled:
+    """Compile a statement as an app of a system would run it.
+
+    Args:
+        home: the full name of the system.
+        statement: the text.
+
+    Raises:
+        QueryError: it is refused; it knows the place.
+    """
     compiled = compile_statement(statement)
     if compiled.tree.explain:
         reason = "an app runs its statement: leave EXPLAIN out"
@@ -105,16 +115,21 @@ def _compiled(home: str, statement: str) -> Compiled:
 
 
 def _refuse_foreign(compiled: Compiled, home: str) -> None:
+    at = compiled.tree.streams[0].at
     message = f"FROM names {compiled.sources[0]}, but this app reads {home}: write FROM {home} or FROM *"
     if len(compiled.tree.streams) > 1:
         message = f"No source is {home}, to which this app belongs: join it, or make an app of another system"
-    raise FormError({"statement": message}, code=REFUSED)
+    raise QueryTypeError(message, statement=compiled.text, line=at.line, column=at.column)
 
 
-async def _check_access(
+async def check_access(
     session: AsyncSession, user: User, home: str, compiled: Compiled, target: str | None
 ) -> None:
-    """Refuse a source that the person does not operate; unknown and forbidden look alike."""
+    """Refuse a source that the person does not operate; unknown and forbidden look alike.
+
+    Raises:
+        QueryTypeError: there is such a source; it knows the place.
+    """
     foreign = [
         source
         for source in compiled.tree.streams
@@ -123,14 +138,7 @@ async def _check_access(
     ]
     if not foreign:
         return
-    operated = (
-        select(System.name)
-        .join(SystemAgent, SystemAgent.system_id == System.id)
-        .where(
-            SystemAgent.user_id == user.id, System.name.in_({target, *(source.system for source in foreign)})
-        )
-    )
-    known = set((await session.scalars(operated)).all())
+    known = await operated_of(session, user, {target, *(source.system for source in foreign)})
     for source in foreign:
         if source.system not in known and not (_by_contract(source.system, target) and target in known):
             raise QueryTypeError(
@@ -139,6 +147,16 @@ async def _check_access(
                 line=source.at.line,
                 column=source.at.column,
             )
+
+
+async def operated_of(session: AsyncSession, user: User, names: Iterable[str | None]) -> set[str]:
+    """Return those systems, of some full names, that a person is an agent of."""
+    statement = (
+        select(System.name)
+        .join(SystemAgent, SystemAgent.system_id == System.id)
+        .where(SystemAgent.user_id == user.id, System.name.in_([name for name in names if name]))
+    )
+    return set((await session.scalars(statement)).all())
 
 
 def _is_party(home: str, source: str, target: str | None) -> bool:
@@ -151,12 +169,16 @@ def _by_contract(source: str, target: str | None) -> bool:
     return target is not None and is_needed(source, target)
 
 
-async def _check_units(
+async def check_units_of(
     compiled: Compiled, home: str, metadata: MetadataRegistry, readers: tuple[str, str | None]
 ) -> None:
     """Check the units of a statement, with those of the sources where they matter.
 
     The person reads those of the systems that they operate; the target those that contracts let it see.
+
+    Raises:
+        QueryTypeError: they cannot meet; it knows the place.
+        MetadataError: units matter, and SensorThings does not tell them.
     """
     systems = systems_of(compiled, home)
     if not await asyncio.to_thread(depends_on_units, compiled.tree, compiled.text):
@@ -169,7 +191,7 @@ async def _check_units(
         units = read_units(acting_as(metadata, person), own)
         return units | read_units(acting_as(metadata, target or person), shared)
 
-    units = await _ask(read)
+    units = await ask(read)
     await asyncio.to_thread(check_units, compiled.tree, compiled.text, units)
 
 
@@ -178,6 +200,7 @@ def systems_of(compiled: Compiled, home: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((home, *(name for name in compiled.sources if name != ANY_SYSTEM))))
 
 
+@lru_cache(maxsize=10_000)  # lists ask for each app at every look
 def further_sources(statement: str, home: str) -> tuple[str, ...]:
     """List the systems that a stored statement reads besides the app's own."""
     try:
@@ -226,12 +249,17 @@ async def register(specification: StreamAppSpecification, metadata: MetadataRegi
         )
 
     try:
-        return await _ask(register_all)
+        return await ask(register_all)
     except StreamAppError as error:
         raise ConflictError(str(error), code="stream.output_taken") from error
 
 
-async def _ask(question: Callable[[], Answer]) -> Answer:
+async def ask(question: Callable[[], Answer]) -> Answer:
+    """Ask SensorThings something, in a thread.
+
+    Raises:
+        MetadataError: it does not answer as it should.
+    """
     try:
         return await asyncio.to_thread(question)
     except SensorThingsError as error:

@@ -4,6 +4,8 @@ What lives here: reading, and who may act for which side. What does not: the rul
 (``service``), and asking the runner for more than states (``running``).
 """
 
+import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, select
@@ -150,6 +152,20 @@ def require_source_side(view: AppView) -> None:
         )
 
 
+def require_inside(view: AppView) -> None:
+    """Refuse what may tell of records that were not shared: it is for those who see the source system.
+
+    Raises:
+        ForbiddenError: the person sees the target system only.
+    """
+    if not view.sees_source:
+        raise ForbiddenError(
+            f"{view.app.name} belongs to {view.source}: its log and its former statements are not shared.",
+            code="stream.not_yours",
+            hint=f"Ask an agent of {view.source}.",
+        )
+
+
 def require_a_side(view: AppView) -> None:
     """Refuse what only agents of the source or the target system may do.
 
@@ -165,18 +181,43 @@ def require_a_side(view: AppView) -> None:
 async def _views(
     session: AsyncSession, condition: ColumnElement[bool], reach: Reach, runner: StreamRunner
 ) -> list[AppView]:
-    apps = {app.id: app for app in (await session.scalars(select(StreamApp).where(condition))).all()}
+    apps = (await session.scalars(select(StreamApp).where(condition))).all()
     states = await states_of(runner)
+    return _together(apps, await permissions(session, condition), reach, states)
+
+
+async def views_of(
+    session: AsyncSession, apps: Sequence[StreamApp], reach: Reach, states: Mapping[str, Status]
+) -> list[AppView]:
+    """Return apps with their permissions and states, by source system and name.
+
+    Args:
+        session: the database.
+        apps: which ones.
+        reach: the systems of the person who looks.
+        states: what the runner sees, by the ids of apps.
+    """
+    found = await permissions(session, StreamApp.id.in_([app.id for app in apps]))
+    return _together(apps, found, reach, states)
+
+
+def _together(
+    apps: Sequence[StreamApp],
+    found: Mapping[uuid.UUID, AppPermission],
+    reach: Reach,
+    states: Mapping[str, Status],
+) -> list[AppView]:
+    known = {app.id: app for app in apps}
     return [
         AppView(
-            apps[key],
+            known[key],
             permission,
             states.get(permission.app_id),
-            _sides(apps[key], reach),
-            apps[key].system_id in reach.seen,
+            _sides(known[key], reach),
+            known[key].system_id in reach.seen,
         )
-        for key, permission in (await permissions(session, condition)).items()
-        if key in apps
+        for key, permission in found.items()
+        if key in known
     ]
 
 

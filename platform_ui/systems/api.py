@@ -8,10 +8,14 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from platform_ui.accounts.access import LoggedIn
+from platform_ui.companies import descriptions
+from platform_ui.companies.descriptions import DescriptionForm
 from platform_ui.db import Database
+from platform_ui.rest.paging import PageQuery
 from platform_ui.systems import service
 from platform_ui.systems.access import Topics
 from platform_ui.systems.forms import SystemForm
+from platform_ui.systems.listing import page_of_systems
 from platform_ui.systems.models import System
 
 router = APIRouter(prefix="/systems", tags=["systems"])
@@ -41,17 +45,18 @@ class SystemAnswer(BaseModel):
 
 
 class SystemList(BaseModel):
-    """The systems of the person, by name."""
+    """One page of the systems of the person, by name."""
 
     items: list[SystemAnswer]
+    next_page_token: str | None = None
 
 
 @router.get("")
-async def list_systems(database: Database, user: LoggedIn) -> SystemList:
+async def list_systems(database: Database, user: LoggedIn, page: PageQuery) -> SystemList:
     """List the systems that you operate or view."""
-    return SystemList(
-        items=[SystemAnswer.of(system) for system in await service.list_visible(database, user)]
-    )
+    found = await page_of_systems(database, user, page)
+    items = [SystemAnswer.of(system) for system in found.items]
+    return SystemList(items=items, next_page_token=found.next_page_token)
 
 
 @router.post("", status_code=HTTPStatus.CREATED)
@@ -64,6 +69,14 @@ async def create_system(database: Database, user: LoggedIn, topics: Topics, form
 async def show_system(database: Database, user: LoggedIn, name: str) -> SystemAnswer:
     """Show one system."""
     return SystemAnswer.of(await service.see_system(database, user, name))
+
+
+@router.patch("/{name}")
+async def change_system(database: Database, user: LoggedIn, name: str, form: DescriptionForm) -> SystemAnswer:
+    """Describe a system in other words."""
+    system = await service.get_system(database, user, name, lock=True)
+    await descriptions.change(database, user, system, form.description)
+    return SystemAnswer.of(system)
 
 
 @router.delete("/{name}", status_code=HTTPStatus.NO_CONTENT)

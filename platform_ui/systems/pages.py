@@ -17,9 +17,11 @@ from platform_ui.companies.models import Role
 from platform_ui.db import Database, Sessions
 from platform_ui.errors import NotFoundError, PlatformError, status_of
 from platform_ui.fields import read_form
+from platform_ui.rest.paging import ListQuery
 from platform_ui.systems import service
 from platform_ui.systems.access import Tails, Topics
 from platform_ui.systems.forms import SystemForm
+from platform_ui.systems.listing import branches_of, page_of_systems, tree_of
 from platform_ui.systems.tail import TailHub
 from platform_ui.web import CurrentPage
 
@@ -27,12 +29,23 @@ router = APIRouter(prefix="/systems", include_in_schema=False)
 
 
 @router.get("")
-async def list_systems(page: CurrentPage, database: Database, user: LoggedIn) -> Response:
-    """Show the systems of the person."""
+async def list_systems(
+    page: CurrentPage, database: Database, user: LoggedIn, view: ListQuery, under: str = ""
+) -> Response:
+    """Show the systems of the person: as a tree, or what a search finds.
+
+    htmx asks for the rows alone, or for what is below one branch (`under`).
+    """
+    under = under.replace("\x00", "")
+    is_search = view.is_filtered or view.is_descending or not view.is_first
+    if under and not is_search and view.part(page.request) == "rows":
+        return page.render("systems/branches.html", branches=await branches_of(database, user, under))
     return page.render(
-        "systems/list.html",
-        systems=await service.list_visible(database, user),
-        companies=await companies.list_companies(database, user, Role.ADMIN),
+        f"systems/{view.part(page.request)}.html",
+        view=view,
+        listed=await page_of_systems(database, user, view.page, counted=True) if is_search else None,
+        tree=() if is_search else await tree_of(database, user, under),
+        may_create=bool(await companies.list_companies(database, user, Role.ADMIN)),
     )
 
 

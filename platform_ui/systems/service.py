@@ -22,7 +22,6 @@ from platform_ui.accounts.service import new_id, registered
 from platform_ui.audit import service as audit
 from platform_ui.broker import TopicAdministrator
 from platform_ui.companies import service as companies
-from platform_ui.companies.models import Company
 from platform_ui.companies.service import Member
 from platform_ui.db import now
 from platform_ui.errors import (
@@ -49,27 +48,12 @@ _log = logging.getLogger(__name__)
 
 async def list_systems(session: AsyncSession, user: User) -> Sequence[System]:
     """Return the systems that a person operates, by name."""
-    return await _systems_of(session, user, SystemAgent)
-
-
-async def list_visible(session: AsyncSession, user: User) -> Sequence[System]:
-    """Return the systems that a person operates or views, by name."""
-    return await _systems_of(session, user, SystemMember)
-
-
-async def _systems_of(session: AsyncSession, user: User, kind: type[SystemMember]) -> Sequence[System]:
     statement = (
         select(System)
-        .join(kind, kind.system_id == System.id)
-        .where(kind.user_id == user.id)
+        .join(SystemAgent, SystemAgent.system_id == System.id)
+        .where(SystemAgent.user_id == user.id)
         .order_by(System.name)
     )
-    return (await session.scalars(statement)).all()
-
-
-async def list_of_company(session: AsyncSession, company: Company) -> Sequence[System]:
-    """Return all systems of a company, by name; its members see them listed, agents and viewers open them."""
-    statement = select(System).where(System.company_id == company.id).order_by(System.name)
     return (await session.scalars(statement)).all()
 
 

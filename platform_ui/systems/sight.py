@@ -7,7 +7,7 @@ from other people's programs, so nothing about them is taken for granted.
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from client.errors import InvalidTimeError
 from client.messaging.records import HEADER_APP, HEADER_ERROR
@@ -16,6 +16,8 @@ from client.metadata.times import format_time, parse_time
 MAX_TEXT = 120
 SYSTEM_LEVELS = 4
 DATASTREAM_LEVELS = 5  # levels before the Datastream's own name
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST_MS = 253_370_764_800_000  # the year 9999 begins: every time zone can still write it
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +90,22 @@ def _document(value: bytes | None) -> tuple[dict[str, object], str]:
     return (document, "") if isinstance(document, dict) else ({}, "not a JSON object")
 
 
+def kafka_time(timestamp_ms: int) -> datetime:
+    """Return the time that Kafka keeps with a record; writers set it, so it may be beyond all calendars.
+
+    Args:
+        timestamp_ms: As Kafka gives it [ms since 1970]; below 0 when there is none.
+    """
+    return _EPOCH + timedelta(milliseconds=min(max(0, timestamp_ms), _LATEST_MS))
+
+
 def _time(value: object, timestamp_ms: int) -> str:
     if isinstance(value, str | int | float) and not isinstance(value, bool):
         try:
             return format_time(parse_time(value, now=lambda: datetime.now(UTC)))
         except (InvalidTimeError, OverflowError):
             return _shorten(str(value))
-    return format_time(datetime.fromtimestamp(max(0, timestamp_ms) / 1000, UTC))
+    return format_time(kafka_time(timestamp_ms))
 
 
 def _result(document: dict[str, object]) -> str:

@@ -71,6 +71,11 @@ class TailHub:
         """The number of browsers that watch."""
         return sum(len(tail.queues) for tail in self._tails.values())
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the process was told to stop: what lasts for a browser ends now."""
+        return self._is_stopping
+
     def stop(self) -> None:
         """End all tails: called when the process is told to stop, so that no browser holds it up."""
         self._is_stopping = True

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from pathlib import Path
 
 import psycopg
 from confluent_kafka import KafkaException
@@ -18,6 +20,7 @@ from confluent_kafka.admin import AdminClient
 from client.errors import ConfigurationError
 from client.messaging.security import KafkaSecurity
 
+_SETUP_CODE = re.compile(r"setup code: ([0-9a-f-]+)")
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback never goes through a proxy
 
 
@@ -49,6 +52,24 @@ def ask_health(address: str, timeout_s: float = 3.0) -> Answer:
         return Answer(ready=False, detail=f"HTTP {error.code} {_body(error)}".strip())
     except (OSError, http.client.HTTPException) as error:
         return Answer(ready=False, detail=str(getattr(error, "reason", error)))
+
+
+def setup_code(log: Path, address: str, timeout_s: float = 10.0) -> str:
+    """Return the code by which the first person sets the platform up; empty when it asks for none.
+
+    Args:
+        log: Log of the platform, where the code stands.
+        address: `http://host:port` of the platform.
+        timeout_s: Largest wait for an answer [s].
+    """
+    try:
+        with _DIRECT.open(f"{address.rstrip('/')}/api/v1/setup", timeout=timeout_s) as answer:
+            told = json.load(answer)
+        text = log.read_text(encoding="utf-8", errors="replace") if told.get("needs_code") else ""
+    except (OSError, ValueError, http.client.HTTPException):
+        return ""
+    codes = _SETUP_CODE.findall(text)
+    return codes[-1] if codes else ""
 
 
 def ask_broker(bootstrap_servers: str, environment: dict[str, str], timeout_s: float = 5.0) -> Answer:

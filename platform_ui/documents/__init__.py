@@ -1,0 +1,1 @@
+"""Descriptions of what the platform offers: OpenAPI and AsyncAPI, for people and machines."""

@@ -1,0 +1,1 @@
+"""Records as they pass and as they passed: browse, filter, export."""

@@ -1,0 +1,1 @@
+"""The platform looked at by those who run it: health, certificates, the first run."""
