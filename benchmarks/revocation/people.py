@@ -47,8 +47,9 @@ class Person:
         self.email = f"{name}-{secrets.token_hex(4)}@example.com"
         self.browser = httpx2.Client(base_url=platform, timeout=30)
         self.program = httpx2.Client(base_url=platform, timeout=30)
+        is_first = self.browser.get("/api/v1/setup").json()["is_waiting"]
         answer = self.submit(
-            "/signup",
+            "/welcome" if is_first else "/signup",
             first_name=name.title(),
             last_name="Bench",
             email=self.email,

@@ -89,7 +89,7 @@ def test_power_of_an_engine_is_computed_by_an_app_made_in_the_form_and_units_are
     page.get_by_label("Target system").fill(CAR2)
     editor = page.get_by_label("Statement")
     editor.fill(statement("l.result - r.result AS gap UNIT 'K'", "Coolant", "Oil"))
-    page.get_by_role("button", name="Create the stream app").click()
+    page.get_by_role("button", name="Create only").click()
     refusal = page.locator("main").get_by_text("line 1, column").first
     expect(refusal).to_contain_text("K")
     expect(page.locator("main pre").filter(has_text="^").first).to_be_visible()
@@ -97,7 +97,7 @@ def test_power_of_an_engine_is_computed_by_an_app_made_in_the_form_and_units_are
 
     editor = page.get_by_label("Statement")
     editor.fill(statement("2 * PI() / 60 * l.result * r.result AS power UNIT 'W'", "Speed", "Torque"))
-    page.get_by_role("button", name="Create the stream app").click()
+    page.get_by_role("button", name="Create only").click()
     page.get_by_role("button", name="Deploy").click()
     expect(page.locator("#app-state .app-bar .state")).to_have_text("running", timeout=60_000)
 

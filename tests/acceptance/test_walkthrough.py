@@ -27,7 +27,7 @@ def test_sue_watches_stops_and_starts_and_no_record_is_missing_or_doubled(page: 
     for system in (CAR1, SystemName.parse(f"{CAR1.company}.iot4cps-wp5-CarFleet.Car2")):
         expect(page.get_by_role("link", name=str(system)).first).to_be_visible()
 
-    page.get_by_role("link", name=str(CAR1)).first.click()
+    page.locator(f"main a[href='/systems/{CAR1}']").first.click()
     rows = page.locator("[data-tail-rows] tr")
     expect(rows.filter(has_text="Air Temperature").first).to_contain_text("°C", timeout=20_000)
     page.get_by_role("tab", name="Shared with us").click()

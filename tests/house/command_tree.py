@@ -69,7 +69,7 @@ def _row(parameter: Any) -> str | None:  # noqa: ANN401 - as above
         return None
     shown = ", ".join(f"`{name}`" for name in names)
     if parameter.param_type_name == "argument":
-        shown = f"`{parameter.name.upper()}`"
+        shown = f"`{parameter.metavar or parameter.name.upper()}`"
     variables = parameter.envvar or []
     environment = ", ".join(
         f"`{name}`" for name in ([variables] if isinstance(variables, str) else variables)

@@ -12,7 +12,6 @@ from tests.house.documents import ROOT, blocks, pages, prose
 
 _INLINE = re.compile(r"`((?:\./)?dtwin [^`]*)`")
 _SETTING = re.compile(r"[A-Z_]+=\S*")
-_GROUPS = {words.split()[0] for words in commands() if " " in words}
 
 
 def mentions() -> Iterator[tuple[str, str]]:
@@ -35,17 +34,22 @@ def words_of(command: str) -> list[str]:
     return words[1 : min(ends, default=len(words))]
 
 
+def longest_first(words: list[str]) -> list[str]:
+    """What the command could be called: its first three words, two, one."""
+    return [" ".join(words[:count]) for count in (3, 2, 1)]
+
+
 @pytest.mark.parametrize(("where", "command"), sorted(set(mentions())))
 def test_commands_in_pages_exist_with_their_options(where: str, command: str) -> None:
     words = words_of(command)
     known = commands()
     if words in (["..."], ["--help"], [*words[:1], "..."]):
         return
-    name = " ".join(words[: 2 if words[0] in _GROUPS else 1])
+    name = next((one for one in longest_first(words) if one in known), " ".join(words[:2]))
     assert name in known, f"{where}: {command}"
     options = {option for parameter in known[name].params for option in parameter.opts}
     options |= {option for parameter in known[name].params for option in parameter.secondary_opts}
-    used = {word for word in words if word.startswith("-") and word != "-"}
+    used = {word.partition("=")[0] for word in words if re.match(r"--?[A-Za-z]", word)}
     passed_on = {"-k"} if name == "test" else set()
     assert used <= options | passed_on | {"--help", "-h"}, f"{where}: {command}"
 

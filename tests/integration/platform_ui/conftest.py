@@ -1,27 +1,40 @@
 """The site on a real database, with doubles for broker and runner."""
 
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import httpx2
 import pytest
 from fastapi import FastAPI
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 
-from platform_ui import db
+from platform_ui.accounts import passwords
 from platform_ui.app import create_app
 from platform_ui.setting_values import Mode
 from platform_ui.settings import PlatformSettings
+from tests.integration.platform_ui.beginnings import begin
 from tests.integration.platform_ui.doubles import Browser, MemoryMetadata, MemoryRunner, MemoryTopics
 
 MakeBrowser = Callable[[], Browser]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _quick_hashes() -> Iterator[None]:
+    """Hash passwords with little work: each test signs people up, and a real hash takes 0.2 s.
+
+    That the site itself uses the recommended amount of work is shown by the unit tests of passwords.
+    """
+    quick = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_hasher", lambda: quick)
+        yield
+
+
 @pytest.fixture(scope="session")
 def platform_database(new_database: Callable[[str], str]) -> str:
-    url = new_database("platform")
-    db.migrate(url)
-    return url
+    return begin(new_database("platform"))
 
 
 @pytest.fixture
@@ -61,6 +74,7 @@ async def site(
     if app.state.access is not None:
         app.state.access.close()
     await app.state.units.close()
+    await app.state.gateway.close()
     await app.state.engine.dispose()
 
 

@@ -1,9 +1,9 @@
 """Doubles of the two outside parts that most tests of the platform do not need for real, and a browser."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 import httpx2
 
@@ -12,6 +12,7 @@ from client.metadata.wire import JsonObject
 from client.testing import InMemorySensorThings
 from platform_ui.errors import BrokerError, ConflictError
 from streamhub.runner import AppCredentials
+from streamhub.runner.limits import AppLimits
 from streamhub.specification import StreamAppSpecification
 
 
@@ -52,6 +53,29 @@ class MemoryProgress:
     dead_lettered: int = 1
     lag: int | None = 0
     last_progress: datetime | None = None
+    updated_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    pid: int = 100
+    dead_letters: Mapping[str, int] = field(default_factory=dict)
+    input_rate: float = 2.0
+    output_rate: float = 1.0
+    lag_s: float | None = 0.0
+    joined: int = 0
+    tuples: int = 0
+    hit_rate: float | None = None
+    held: int = 0
+    late: int = 0
+    dropped: int = 0
+    mismatches: int = 0
+    missing: int = 0
+    cpu_s: float = 1.5
+    memory_bytes: int | None = 50_000_000
+    trouble: str | None = None
+
+
+@dataclass
+class MemoryLogPart:
+    lines: Sequence[str]
+    cursor: str
 
 
 @dataclass
@@ -63,6 +87,11 @@ class MemoryStatus:
     restarts: int = 0
     started_at: datetime | None = None
     progress: MemoryProgress | None = field(default_factory=MemoryProgress)
+    asked_at: datetime | None = None
+    failures: int = 0
+    next_start_at: datetime | None = None
+    ended_at: datetime | None = None
+    end: str | None = None
 
 
 class MemoryRunner:
@@ -72,7 +101,9 @@ class MemoryRunner:
         self.specifications: dict[str, StreamAppSpecification] = {}
         self.credentials: dict[str, AppCredentials] = {}
         self.statuses: dict[str, MemoryStatus] = {}
+        self.limits: dict[str, AppLimits] = {}
         self.logs: dict[str, list[str]] = {}
+        self.on_read: Callable[[], object] = lambda: None
         self.fails = False
 
     def _try(self) -> None:
@@ -80,17 +111,37 @@ class MemoryRunner:
             raise OSError("no space left")
 
     def deploy(
-        self, specification: StreamAppSpecification, /, credentials: AppCredentials | None = None
+        self,
+        specification: StreamAppSpecification,
+        /,
+        credentials: AppCredentials | None = None,
+        limits: AppLimits | None = None,
     ) -> None:
         self._try()
+        if limits is not None:
+            self.limits[specification.app_id] = limits
         if credentials is not None:
             self.credentials[specification.app_id] = credentials
         self.specifications[specification.app_id] = specification
         self.statuses[specification.app_id] = MemoryStatus(specification.app_id)
 
+    def limit(self, app_id: str, limits: AppLimits, /) -> None:
+        self._try()
+        self.limits[app_id] = limits
+
     def stop(self, app_id: str, /) -> None:
         self._try()
         self.statuses[app_id].desired = self.statuses[app_id].state = "stopped"
+
+    def restart(self, app_id: str, /) -> None:
+        self._try()
+        self.statuses[app_id] = MemoryStatus(app_id, state="stopping")
+
+    def read_log(self, app_id: str, /, cursor: str = "", lines: int = 200) -> MemoryLogPart:
+        self.on_read()
+        known = self.logs.get(app_id, [])
+        found = known[int(cursor) :] if cursor else known[-lines:]
+        return MemoryLogPart(found, str(len(known)))
 
     def remove(self, app_id: str, /) -> None:
         self._try()
@@ -102,8 +153,8 @@ class MemoryRunner:
     def status(self, app_id: str, /) -> MemoryStatus | None:
         return self.statuses.get(app_id)
 
-    def log_tail(self, app_id: str, /, lines: int = 200) -> Sequence[str]:
-        return self.logs.get(app_id, [])[-lines:]
+    def is_alive(self) -> bool:
+        return not self.fails
 
     def list(self) -> Sequence[MemoryStatus]:
         return list(self.statuses.values())

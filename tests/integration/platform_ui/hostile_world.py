@@ -151,6 +151,10 @@ def values_for(world: World, path: str) -> dict[str, str]:
         "session_id": "00000000-0000-7000-8000-000000000000",
         "invitation": "00000000-0000-7000-8000-000000000000",
         "number": "1",
+        "thing": "1",
+        "datastream": "1",
+        "offer": "o-aaaaaaaaaaaaaaaa",
+        "position": "0:0",
         "kind": "json",
         "path": "Things",
     }

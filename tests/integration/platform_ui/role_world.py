@@ -52,8 +52,11 @@ class World:
 
     def address(self, route: Served) -> str:
         """Return where a route is asked."""
-        query = "?action=see system&resource=none" if route.path == "/api/v1/explain" else ""
-        return route.address(**self._parameters(route.path)) + query
+        queries = {
+            "/api/v1/explain": "?action=see system&resource=none",
+            "/api/v1/explain/readers": f"?resource={self.values['system']}",
+        }
+        return route.address(**self._parameters(route.path)) + queries.get(route.path, "")
 
     def _parameters(self, path: str) -> dict[str, str]:
         values = self.values
@@ -70,6 +73,7 @@ class World:
             "email": values[f"{place}_person"],
             "invitation": values[f"{place}_invitation"],
             "contract": values["waiting" if waits else "held"],
+            "position": "0:0",
             "token": values["invitation_token" if "/invitations/" in path else "reset_token"],
         }
 
@@ -186,6 +190,8 @@ async def _fill(maker: _Maker) -> World:
         "company_person": emails["other"],
         "system_person": emails["other"],
         "number": "1",
+        "thing": "1",
+        "datastream": "1",
         "kind": "json",
         "path": "Things",
     }
@@ -193,6 +199,9 @@ async def _fill(maker: _Maker) -> World:
     values["held"] = await agree(agent, other_side, system, partner, predicate="result < 4")
     values["waiting"] = await propose(other_side, system, partner, fields="quality")
     assert await sign(other_side, values["waiting"], "consumer") == 200
+    offered = await agent.add("/catalogue/new", system=system, title="An offer")
+    values["offer"] = offered.url.path.removeprefix("/catalogue/")
+    await agent.post(f"/catalogue/{values['offer']}/publish", f"/catalogue/{values['offer']}")
     await agent.add(f"/systems/{system}/clients/new", name=CLIENT)
     answer = await agent.add(
         f"/systems/{system}/apps/new", name=APP, target_system=partner, statement="SELECT * FROM *;"

@@ -93,7 +93,7 @@ async def test_an_app_runs_with_the_terms_of_its_contract_and_stops_when_it_is_r
     assert [(one.id, one.provider, one.predicate, one.fields) for one in terms] == [
         (contract, source, "result < 4", ("road",))
     ]
-    assert "What the contracts add" in (await giver.get(page)).text
+    assert "Contracts it lives by" in (await giver.get(page)).text
     site.state.enforcement.bell._rung.clear()
     await revoke(taker, contract, "consumer")
     assert site.state.enforcement.bell.is_rung, "it does not wait for its period"

@@ -171,8 +171,11 @@ async def test_an_archive_has_all_that_a_device_needs_and_its_key_is_nowhere_els
         "certificate.pem",
         "client.env",
         "configuration.json",
+        "first_records.py",
+        "instances.json",
         "key.pem",
         "README.txt",
+        "subscriptions.json",
     }
     certificate = x509.load_pem_x509_certificate(files["certificate.pem"].encode())
     key = serialization.load_pem_private_key(files["key.pem"].encode(), None)

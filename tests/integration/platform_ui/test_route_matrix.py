@@ -15,7 +15,6 @@ from fastapi import FastAPI
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
-from platform_ui import db
 from platform_ui.accounts.models import User
 from platform_ui.acl_settings import Principals
 from platform_ui.db import Sessions
@@ -24,6 +23,7 @@ from platform_ui.pki.authority import Authority
 from platform_ui.setting_values import Mode
 from platform_ui.settings import PlatformSettings
 from streamhub.preview import LastRecords
+from tests.integration.platform_ui.beginnings import begin
 from tests.integration.platform_ui.doubles import MemoryRunner, MemoryStatus, MemoryTopics
 from tests.integration.platform_ui.role_world import APP, World, close_site, make_world, new_site
 from tests.integration.platform_ui.route_rules import PEOPLE, TABLE, Case, Outcome, Role
@@ -71,8 +71,7 @@ class _Tokens:
 def matrix_settings(
     new_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
 ) -> PlatformSettings:
-    url = new_database("matrix")
-    db.migrate(url)
+    url = begin(new_database("matrix"))
     folder = tmp_path_factory.mktemp("matrix")
     Authority.create(folder / "pki", PASSPHRASE)
     return PlatformSettings(

@@ -149,7 +149,7 @@ async def test_an_agent_of_the_target_may_stop_an_app_and_start_what_they_stoppe
     assert (await stefan.post(f"{app}/stop", app)).status_code == 200
     assert runner.statuses[f"{source}.share"].desired == "stopped"
     assert (await sue.post(f"{app}/deploy", app)).status_code == 409  # whoever stopped it starts it
-    assert f"only agents of <code>{target}" in (await sue.get(app)).text
+    assert f"Only agents of {target} can start it." in (await sue.get(app)).text
     await stefan.post(f"{app}/deploy", app)
     assert runner.statuses[f"{source}.share"].desired == "running"
     await sue.post(f"{app}/stop", app)
@@ -245,11 +245,12 @@ async def test_a_company_admin_sees_systems_listed_but_opens_only_those_they_ope
     assert (await anna.get(f"/systems/{system}")).status_code == 404
 
 
-async def test_a_client_page_gives_addresses_without_a_scheme(new_browser: MakeBrowser, word: Word) -> None:
+async def test_a_client_s_configuration_gives_addresses_without_a_scheme(
+    new_browser: MakeBrowser, word: Word
+) -> None:
     browser = new_browser()
     system = await with_system(browser, word)
-    answer = await browser.add(f"/systems/{system}/clients/new", name="car_1")
-    assert "&#34;metadata.test:8084&#34;" in answer.text or '"metadata.test:8084"' in answer.text
+    await browser.add(f"/systems/{system}/clients/new", name="car_1")
     shown = (await browser.get(f"/api/v1/systems/{system}/clients/car_1")).json()["configuration"]
     assert shown == {
         "client_name": "car_1",
@@ -257,8 +258,6 @@ async def test_a_client_page_gives_addresses_without_a_scheme(new_browser: MakeB
         "gost_servers": "metadata.test:8084",
         "kafka_bootstrap_servers": "kafka.test:9092",
     }
-    program = answer.text.split('id="program">')[1].split("</pre>")[0]
-    compile(program.replace("&#34;", '"').replace("&#39;", "'"), "program", "exec")
 
 
 async def test_a_refused_statement_shows_a_caret_and_is_kept(new_browser: MakeBrowser, word: Word) -> None:
@@ -330,8 +329,8 @@ async def test_an_app_is_deployed_changed_stopped_and_deleted(
     await browser.post(f"{page}/statement", page, statement=second)
     assert runner.specifications[f"{system}.share"].statement == second
     runner.logs[f"{system}.share"] = ["<b>line</b>"]
-    assert "&lt;b&gt;line&lt;/b&gt;" in (await browser.get(page)).text
-    assert (await browser.get(f"{page}/log")).text == "<b>line</b>\n"
+    assert "&lt;b&gt;line&lt;/b&gt;" in (await browser.get(f"{page}/log")).text
+    assert (await browser.get(f"{page}/log/download")).text == "<b>line</b>\n"
     await browser.post(f"{page}/stop", page)
     assert runner.statuses[f"{system}.share"].desired == "stopped"
     answer = await browser.add(f"{page}/delete")

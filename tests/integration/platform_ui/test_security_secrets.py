@@ -20,6 +20,7 @@ from platform_ui.demo_world import PASSWORD, PEOPLE
 from platform_ui.setting_values import Mode
 from platform_ui.settings import PlatformSettings
 from setup.local.ports import any_free_port
+from tests.integration.platform_ui.beginnings import begin
 
 ROOT = Path(__file__).parents[3]
 
@@ -68,7 +69,7 @@ def test_no_secret_is_in_what_a_running_platform_writes_or_answers(
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DTWIN_")}
     environment |= hidden | {
         "CREDENTIALS_DIRECTORY": str(credentials),
-        "DTWIN_PLATFORM__DATABASE_URL": new_database("secrets"),
+        "DTWIN_PLATFORM__DATABASE_URL": begin(new_database("secrets")),
         "DTWIN_PLATFORM__PORT": str(port),
         "DTWIN_KAFKA__BOOTSTRAP_SERVERS": f"127.0.0.1:{any_free_port()}",
         "DTWIN_KAFKA__SECURITY_PROTOCOL": "SASL_PLAINTEXT",

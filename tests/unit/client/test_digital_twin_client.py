@@ -380,6 +380,17 @@ def test_states_and_log_lines_go_to_the_log_topic(make: Make, broker: InMemoryBr
     assert {record.key for record in broker.records(f"{SYSTEM}.log")} == {b"car_1"}
 
 
+def test_what_is_registered_is_reported_by_its_full_names(
+    make: Make, broker: InMemoryBroker, write: Write, car: object
+) -> None:
+    with make() as client:
+        client.register(write(car))
+        names = sorted(client.quantities.values())
+    (report,) = [line for line in values(broker, f"{SYSTEM}.log") if line["type"] == "registered"]
+    assert sorted(report["datastreams"]) == names
+    assert report["count"] == len(names) > 0
+
+
 def test_two_clients_do_not_write_each_others_log_lines(make: Make, broker: InMemoryBroker) -> None:
     first, second = make("first"), make("second")
     first.logger.info("one")

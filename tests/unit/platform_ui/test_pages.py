@@ -1,13 +1,11 @@
-"""Small pure parts of pages: where a log-in leads, and how numbers and times are shown."""
-
-from datetime import UTC, datetime, timedelta
+"""Small pure parts of pages: where a log-in leads, and how numbers are shown."""
 
 import pytest
 
 from platform_ui import errors
 from platform_ui.accounts.pages import following
 from platform_ui.errors import STATUS_OF, PlatformError, status_of
-from platform_ui.web import format_ago, format_number, format_when, templates
+from platform_ui.web import format_number, templates
 
 
 @pytest.mark.parametrize("path", ["/", "/systems/a.bb.cc.dd", "/apps?x=1"])
@@ -29,18 +27,6 @@ def test_a_login_never_leads_to_another_site(path: str) -> None:
 )
 def test_numbers_are_grouped_and_nothing_is_a_dash(value: float | None, text: str) -> None:
     assert format_number(value) == text
-
-
-@pytest.mark.parametrize(
-    ("ago", "text"),
-    [(timedelta(seconds=5), "5 s ago"), (timedelta(minutes=61), "1 h ago"), (timedelta(days=3), "3 d ago")],
-)
-def test_a_duration_is_shown_in_its_largest_unit(ago: timedelta, text: str) -> None:
-    assert format_ago(datetime.now(UTC) - ago) == text
-
-
-def test_a_time_that_has_not_been_is_never() -> None:
-    assert (format_ago(None), format_when(None)) == ("never", "never")
 
 
 def test_every_platform_error_has_a_status() -> None:

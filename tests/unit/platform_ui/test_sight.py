@@ -1,11 +1,11 @@
 """What a person sees of a record: other people's bytes never break the page."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from platform_ui.systems.sight import Sight, see
+from platform_ui.systems.sight import Sight, kafka_time, see
 
 KEY = b"is.iceland.Weather.Stations.Seattle.Air Temperature"
 NOON_MS = int(datetime(2026, 1, 2, 12, tzinfo=UTC).timestamp() * 1000)
@@ -76,3 +76,12 @@ def test_an_impossible_time_does_not_break_the_line(time: object) -> None:
 def test_a_key_that_is_no_datastream_name_is_shown_as_it_is(key: bytes | None) -> None:
     sight = seen(b'{"result": 1}', key=key)
     assert (sight.thing, sight.origin) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("timestamp_ms", "year"), [(NOON_MS, 2026), (-1, 1970), (10**15, 9999), (2**63 - 1, 9999)]
+)
+def test_a_time_of_kafka_that_no_calendar_has_is_the_nearest_one(timestamp_ms: int, year: int) -> None:
+    found = kafka_time(timestamp_ms)
+    assert found.year == year
+    assert found.astimezone(timezone(timedelta(hours=14))).year == year, "every time zone can write it"

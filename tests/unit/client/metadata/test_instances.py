@@ -77,6 +77,7 @@ def test_the_examples_in_error_messages_are_right_themselves(write: Write) -> No
         ("[]", "holds a list, not an object"),
         ("null", "holds null, not an object"),
         ("[" * 100_000, "nested too deeply"),
+        (f'{{"Things": {"9" * 5000}}}', "a number that is none"),
         ('{"Things": NaN}', "NaN is not JSON"),
         ('{"Things": {}, "Things": {}}', "the key 'Things' stands twice"),
     ],

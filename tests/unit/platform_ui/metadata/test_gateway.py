@@ -1,13 +1,21 @@
 """The way from the explorer to the SensorThings service, with a service that the test plays."""
 
 from collections.abc import Callable
+from http import HTTPMethod
 from pathlib import Path
 
 import httpx2
 import pytest
 
 from platform_ui.errors import MetadataError, NotFoundError
-from platform_ui.metadata.gateway import MAX_ANSWER_BYTES, MAX_QUERY_CHARACTERS, AnswerTooLargeError, Gateway
+from platform_ui.metadata.gateway import (
+    BATCH,
+    MAX_ANSWER_BYTES,
+    MAX_QUERY_CHARACTERS,
+    AnswerTooLargeError,
+    Gateway,
+    RehearsedGateway,
+)
 from platform_ui.settings import PlatformSettings
 
 Service = Callable[[httpx2.Request], httpx2.Response]
@@ -132,3 +140,40 @@ async def test_a_service_that_does_not_answer_is_said_to(error: Exception, code:
     with pytest.raises(MetadataError) as raised:
         await gateway(service).read("Things", "", PERSON)
     assert raised.value.code == code
+
+
+async def test_a_change_is_sent_in_the_name_of_the_person() -> None:
+    seen: list[httpx2.Request] = []
+
+    def service(request: httpx2.Request) -> httpx2.Response:
+        seen.append(request)
+        return httpx2.Response(200, json={"responses": []})
+
+    way = gateway(service, token="secret")
+    await way.write(HTTPMethod.POST, BATCH, PERSON, {"requests": []})
+    await way.write(HTTPMethod.DELETE, "Things(1)", PERSON)
+    assert [(one.method, str(one.url), one.content) for one in seen] == [
+        ("POST", "http://things.test:8084/v1.1/$batch", b'{"requests":[]}'),
+        ("DELETE", "http://things.test:8084/v1.1/Things(1)", b""),
+    ]
+    assert {one.headers["dtwin-act-as"] for one in seen} == {PERSON}
+
+
+@pytest.mark.parametrize("path", ["", "../access/v1/principals", "Nothing", "$metadata"])
+async def test_nothing_else_is_ever_changed(path: str) -> None:
+    with pytest.raises(NotFoundError):
+        await gateway(lambda _: pytest.fail("the service was asked")).write(HTTPMethod.DELETE, path, PERSON)
+
+
+async def test_what_is_only_tried_is_read_and_never_written() -> None:
+    asked: list[str] = []
+
+    def service(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request.method)
+        return httpx2.Response(200, json={"value": []})
+
+    tried = RehearsedGateway(gateway(service))
+    assert (await tried.read("Things", "", PERSON)).body == b'{"value":[]}'
+    assert (await tried.write(HTTPMethod.POST, "Things", PERSON, {"name": "x"})).status == 200
+    assert asked == ["GET"]
+    assert tried.root == "http://things.test:8084/v1.1"

@@ -1,0 +1,1 @@
+"""Server time of the platform's pages and lists on a large installation."""
