@@ -4,12 +4,13 @@ What lives here: `OffsetPort` (what the sampler needs of a broker) and `KafkaOff
 a thread). What does not: rates (``figures``), and when it is asked (``sampler``).
 """
 
+import time
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Final, Protocol
 
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
@@ -22,6 +23,8 @@ from platform_ui.systems.sight import kafka_time
 REQUEST_TIMEOUT_S: Final = 20.0
 SUFFIXES: Final = (".int", ".ext", ".log", ".int.dlq")
 DEAD_LETTERS: Final = ".dlq"
+FEW: Final = 1000
+"""So many offsets are read, to count records and not what transactions leave between them."""
 _LATEST: Final[OffsetSpec] = OffsetSpec.latest()  # type: ignore[no-untyped-call] # as are its neighbours
 _NEWEST: Final[OffsetSpec] = OffsetSpec.max_timestamp()  # type: ignore[no-untyped-call]
 
@@ -45,6 +48,8 @@ class OffsetPort(Protocol):
 
     def since(self, partitions: Mapping[str, int], totals: Mapping[str, int], at: datetime) -> dict[str, int]:
         """Return how many records each topic took since a time.
+
+        Few are counted one by one. Of many the offsets count, some of which are markers of transactions.
 
         Args:
             partitions: Which topics.
@@ -108,11 +113,48 @@ class KafkaOffsets:
         ends = self._ask(partitions, _LATEST)
         begins = self._ask(partitions, OffsetSpec.for_timestamp(int(at.timestamp() * 1000)))
         found: dict[str, int] = dict.fromkeys(totals, 0)
+        parts: dict[str, list[TopicPartition]] = defaultdict(list)
         for place, (end, _) in ends.items():
             begin = begins.get(place, (-1, -1))[0]
             if begin >= 0:  # -1: no record is that new
                 found[place.topic] = found.get(place.topic, 0) + end - begin
-        return found
+                parts[place.topic].append(TopicPartition(place.topic, place.partition, begin))
+        few = [part for name, of_topic in parts.items() if found[name] <= FEW for part in of_topic]
+        return found | self._count(few)
+
+    def _count(self, begins: list[TopicPartition]) -> dict[str, int]:
+        """Count the records from these places on by reading them; topics that take too long are left out."""
+        if not begins:
+            return {}
+        consumer = Consumer(
+            {
+                **self._security,
+                "bootstrap.servers": self._bootstrap_servers,
+                "client.id": "platform-flows",
+                "group.id": "service.platform.flows",
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "log_level": 2,
+            }
+        )
+        left = {(begin.topic, begin.partition) for begin in begins}
+        found = dict.fromkeys((begin.topic for begin in begins), 0)
+        deadline = time.monotonic() + self._timeout_s
+        try:
+            consumer.assign(begins)
+            while left and time.monotonic() < deadline:
+                for message in consumer.consume(FEW, 1.0):
+                    error = message.error()
+                    if error is None:
+                        found[message.topic() or ""] += 1
+                    elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its spelling
+                        left.discard((message.topic() or "", message.partition() or 0))
+        except KafkaException as failure:
+            raise self._broken(failure) from failure
+        finally:
+            consumer.close()
+        unread = {name for name, _ in left}
+        return {name: count for name, count in found.items() if name not in unread}
 
     def last_moved(self, partitions: Mapping[str, int]) -> dict[str, datetime]:
         """Return the time of the newest record of each topic; see `OffsetPort.last_moved`."""

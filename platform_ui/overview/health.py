@@ -5,7 +5,7 @@ counts as a trouble (``flows.troubles``), measuring (``flows``), reading (each d
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -22,6 +22,8 @@ _TOPICS: Final = (
     ("log", "Logs of client apps"),
     ("int.dlq", "Refused"),
 )
+_TRANSACTIONAL: Final = frozenset({"ext", "int.dlq"})
+"""Topics that are written in transactions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,8 @@ def health_of(
         half_made={system.name: system.created_at} if system.state == CREATING else {},
     )
     troubles = find_troubles(Facts([fact], apps, []), worries, snapshot, Scope(), present)
-    return SystemHealth(tuple(_topics(system, snapshot)), tuple(troubles))
+    writers = [view.app_id for view in belongings.apps if view.target == system.name]
+    return SystemHealth(tuple(_topics(system, snapshot, writers)), tuple(troubles))
 
 
 def _ending(view: ContractView, present: datetime) -> list[EndingContract]:
@@ -110,9 +113,15 @@ def _ending(view: ContractView, present: datetime) -> list[EndingContract]:
     return [EndingContract(view.contract.id, view.contract.provider, view.contract.consumer, version.ends_at)]
 
 
-def _topics(system: System, snapshot: FlowSnapshot) -> list[TopicLine]:
+def _topics(system: System, snapshot: FlowSnapshot, writers: Sequence[str]) -> list[TopicLine]:
     found = []
     for ending, word in _TOPICS:
         rate = snapshot.topic(f"{system.name}.{ending}")
+        if ending in _TRANSACTIONAL:  # offsets count markers of transactions too
+            rate = replace(rate, total=None)
+        if ending == "ext":
+            known = [app.forwarded_per_s for name in writers if (app := snapshot.apps.get(name))]
+            rates = [one for one in known if one is not None]
+            rate = replace(rate, rate_per_s=sum(rates)) if rates else rate
         found.append(TopicLine(ending, word, rate, bool(rate.last_hour)))
     return found
