@@ -1,8 +1,9 @@
 """`dtwin test`: every check of the house in the order of its price, with one summary at the end.
 
-Style and types first, then unit tests and the audit of dependencies, then tests with real services: these
-wait more than they compute, so three lanes of them run at a time, and what a step printed appears when it has
-ended. Nothing is installed here: the start script has put the development lock into the environment.
+Style and floors first, then the audit of dependencies, then types and all tests: three lanes of them run at
+a time, and what a step printed appears when it has ended. Tests that are marked `extended` take long and
+show in another way what others show too; they run with `--all`. Nothing is installed here: the start script
+has put the development lock into the environment.
 """
 
 from __future__ import annotations
@@ -47,6 +48,9 @@ _TESTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("acceptance", ("tests/acceptance",)),
 )
 _LANES = {
+    "types": 1,
+    "unit": 1,
+    "house": 1,
     "conformance": 1,
     "sensorthings": 1,
     "integration": 1,
@@ -93,32 +97,43 @@ class Outcome:
     seconds: float
 
 
-def all_steps(clone: Path) -> list[Step]:
-    """Return the checks in the order in which they run; test folders without tests are left out."""
+def all_steps(clone: Path, *, with_extended: bool = False) -> list[Step]:
+    """Return the checks in the order in which they begin; test folders without tests are left out.
+
+    Args:
+        clone: Where the repository is.
+        with_extended: Take in the tests that are marked `extended`.
+    """
     python = sys.executable
     steps = [
         Step("lint", (python, "-m", "ruff", "check", ".")),
         Step("format", (python, "-m", "ruff", "format", "--check", ".")),
-        Step("types", (python, "-m", "mypy")),
         # The tool's own start: it has no `python -m` form.
         Step("imports", (python, "-c", "from importlinter.cli import lint_imports_command as run; run()")),
+        Step("audit", (python, "-m", "setup.audit")),
+        Step("types", (python, "-m", "mypy")),
     ]
-    audit = Step("audit", (python, "-m", "setup.audit"))
+    chosen = () if with_extended else ("-m", "not extended")
     for name, arguments in _TESTS:
         if any((clone / arguments[0]).rglob("test_*.py")):
-            command = (python, "-m", "pytest", "--durations=10", *arguments)
+            command = (python, "-m", "pytest", "--durations=10", *chosen, *arguments)
             steps.append(Step(name, command, takes_pytest_arguments=True))
-        if name == "house":
-            steps.append(audit)
     return steps
 
 
-def run_checks(only: str | None, pytest_arguments: Sequence[str], run: Run | None = None) -> int:
+def run_checks(
+    only: str | None,
+    pytest_arguments: Sequence[str],
+    run: Run | None = None,
+    *,
+    with_extended: bool = False,
+) -> int:
     """Run all checks, or one; return 0 when every one passed, else 1.
 
     Args:
         only: Name of the one step to run; all when None.
         pytest_arguments: Further arguments for every pytest step.
+        with_extended: Take in the tests that are marked `extended`.
         run: Runs a command in a folder, prints to a file (None: to the terminal) and returns its exit code; a
             subprocess when None.
 
@@ -131,7 +146,7 @@ def run_checks(only: str | None, pytest_arguments: Sequence[str], run: Run | Non
         raise PartMissingError(
             "`dtwin test` checks a clone of the repository: clone it and run ./dtwin test there."
         )
-    steps = _chosen_steps(only, clone)
+    steps = _chosen_steps(only, all_steps(clone, with_extended=with_extended))
     _need_tools()
     _prepare_browser()
     runner = _Runner(run or _run, clone, pytest_arguments)
@@ -187,8 +202,7 @@ def _announce(step: Step) -> None:
     typer.echo(f"\n=== {step.name} " + "=" * max(0, 70 - len(step.name)))
 
 
-def _chosen_steps(only: str | None, clone: Path) -> list[Step]:
-    steps = all_steps(clone)
+def _chosen_steps(only: str | None, steps: list[Step]) -> list[Step]:
     if only is None:
         return steps
     chosen = [step for step in steps if step.name == only]

@@ -207,6 +207,7 @@ def logs(
 @application.command("test", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def check(
     context: typer.Context,
+    *,
     only: Annotated[
         str | None,
         typer.Option(
@@ -214,18 +215,22 @@ def check(
             "platform, streamhub, integration, acceptance."
         ),
     ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also the tests that are marked extended: the longest ones.")
+    ] = False,
 ) -> None:
     """Check the code: style, types, floors, then all tests. Further arguments go to pytest.
 
     [bold]Examples[/bold]
 
       dtwin test
+      dtwin test --all
       dtwin test --only unit
       dtwin test --only unit -k station
     """
     from setup.checks import run_checks  # noqa: PLC0415 (keeps --help quick)
 
-    raise typer.Exit(run_checks(only, context.args))
+    raise typer.Exit(run_checks(only, context.args, with_extended=everything))
 
 
 def _need_local_extra() -> None:

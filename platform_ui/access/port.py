@@ -14,6 +14,7 @@ import httpx2
 
 from client.metadata.server import SensorThingsServer
 from platform_ui.errors import MetadataError
+from platform_ui.outgoing import trusted
 
 TIMEOUT_S: Final = 5.0
 _ROOT: Final = "/access/v1"
@@ -146,7 +147,7 @@ class SensorThingsAccess:
     def __init__(self, sensorthings_url: str, token: str, *, http: httpx2.Client | None = None) -> None:
         self._url = sensorthings_url.rstrip("/")
         self._authorization = {"Authorization": f"Bearer {token}"}
-        self._http = http or httpx2.Client(timeout=TIMEOUT_S)
+        self._http = http or httpx2.Client(timeout=TIMEOUT_S, verify=trusted())
         self._server = SensorThingsServer(
             sensorthings_url, timeout_s=TIMEOUT_S, retry_s=0, token=token, http=self._http
         )

@@ -22,6 +22,7 @@ import httpx2
 from client.messaging.topics import SystemName
 from platform_ui.documents.asyncapi import Stream, observation_schema
 from platform_ui.errors import SchemaRegistryError
+from platform_ui.outgoing import trusted
 
 MEDIA_TYPE: Final = "application/vnd.schemaregistry.v1+json"
 SCHEMA_TYPE: Final = "JSON"
@@ -39,7 +40,7 @@ class SchemaRegistry:
 
     def __init__(self, url: str, *, client: httpx2.AsyncClient | None = None) -> None:
         self._url = url.rstrip("/")
-        self._client = client or httpx2.AsyncClient(timeout=TIMEOUT_S)
+        self._client = client or httpx2.AsyncClient(timeout=TIMEOUT_S, verify=trusted())
 
     async def publish(self, subject: str, schema: dict[str, Any]) -> bool:
         """Let a subject hold a schema; False when it holds it already.

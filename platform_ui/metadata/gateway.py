@@ -18,6 +18,7 @@ import httpx2
 
 from platform_ui.errors import MetadataError, NotFoundError, PlatformError
 from platform_ui.metadata.description import is_readable
+from platform_ui.outgoing import trusted
 from platform_ui.settings import PlatformSettings
 
 VERSION: Final = "v1.1"
@@ -56,6 +57,7 @@ class Gateway:
         self._root = f"{settings.sensorthings_url}/{VERSION}"
         self._settings = settings
         self._client = client or httpx2.AsyncClient(
+            verify=trusted(),
             timeout=httpx2.Timeout(TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
             limits=httpx2.Limits(max_connections=MAX_AT_ONCE),
             follow_redirects=False,

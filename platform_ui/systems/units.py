@@ -14,6 +14,8 @@ from typing import Any
 
 import httpx2
 
+from platform_ui.outgoing import trusted
+
 _log = logging.getLogger(__name__)
 
 KNOWN_S = 600.0
@@ -43,7 +45,7 @@ class UnitDirectory:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._url = f"{sensorthings_url.rstrip('/')}/v1.1/Datastreams"
-        self._client = client or httpx2.AsyncClient(timeout=TIMEOUT_S)
+        self._client = client or httpx2.AsyncClient(timeout=TIMEOUT_S, verify=trusted())
         self._token = token
         self._clock = clock
         self._entries: OrderedDict[_Key, _Entry] = OrderedDict()

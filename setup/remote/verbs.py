@@ -453,7 +453,7 @@ OTHERS: Final = (
     Verb("flows", "show_flows", "measured_at grain hidden troubles", "-o json"),
     Verb("search", "search", "kind title detail address", "car 1", key="title", places="q"),
     Verb("why ask", "explain", "answer because missing next", f"'see system' {_S}", places="action resource"),
-    Verb("why readers", "explain_readers", "kind name because limits", f"{_S}.int", places="resource"),
+    Verb("why readers", "explain_readers", "kind name because limits", _S, places="resource"),
     Verb("why principals", "explain_principals", "value label", "--q Fleet"),
     Verb(
         "audit company",

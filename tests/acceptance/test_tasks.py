@@ -24,6 +24,7 @@ RUN = secrets.token_hex(2)
 CELSIUS = re.compile(r"-?\d+(\.\d+)? °C")
 
 pytestmark = [
+    pytest.mark.extended,
     pytest.mark.browser,
     pytest.mark.kafka,
     pytest.mark.postgres,

@@ -36,6 +36,7 @@ def test_sue_watches_stops_and_starts_and_no_record_is_missing_or_doubled(page: 
     if pictures:
         page.screenshot(path=f"{pictures}/live-records.png")
 
+    page.goto(f"/systems/{CAR1}?show=apps")  # the overview shows a few apps only
     page.get_by_role("link", name="weather2car1").first.click()
     page.get_by_role("button", name="Stop").click()
     state = page.locator("#app-state .app-bar .state")

@@ -13,7 +13,7 @@ TESTS = 22
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("version", ["v1.1", "v1.0"])
+@pytest.mark.parametrize("version", ["v1.1", pytest.param("v1.0", marks=pytest.mark.extended)])
 def test_service_passes_every_test_of_the_suite(
     new_database: Callable[[str], str], tmp_path: Path, version: str
 ) -> None:

@@ -68,7 +68,7 @@ def read_all(broker: KafkaBroker, topic: str, count: int) -> list[dict[str, obje
     return found
 
 
-@pytest.mark.parametrize("how", ["stopped", "killed"])
+@pytest.mark.parametrize("how", [pytest.param("stopped", marks=pytest.mark.extended), "killed"])
 def test_an_outage_loses_nothing_doubles_nothing_and_is_told(
     own_broker: LocalKafka,
     unique_system: Callable[[], str],

@@ -24,7 +24,7 @@ HOSTILE = {
     "html": f'"><script>alert({PROOF})</script>',
     "attribute": f"' onmouseover='alert({PROOF})' x='",
     "image": f"<img src=x onerror=alert({PROOF})>",
-    "template": "{{31337*3}}${31337*3}#{31337*3}<%= 31337*3 %>",
+    "template": "{{31337*31337}}${31337*31337}#{31337*31337}<%= 31337*31337 %>",
     "path": "../../../../etc/passwd",
     "path-2": "..%2f..%2fetc%2fpasswd",
     "crlf": "a\r\nX-Injected: 1\r\n\r\n<b>",
@@ -189,7 +189,7 @@ def _assert_cookies(answer: httpx2.Response, about: str) -> None:
 def _assert_body(answer: httpx2.Response, about: str) -> None:
     kind = answer.headers.get("content-type", "")
     text = answer.text
-    assert "94011" not in text, about  # a template computed what was sent
+    assert "982007569" not in text, about  # a template computed what was sent
     assert "root:x:0" not in text, about
     assert "Traceback" not in text, about
     if kind.startswith("text/html"):

@@ -140,6 +140,7 @@ class TestThePort:
         with pytest.raises(BrokerRefusedError):
             port_of(broker, "recorder").create([FOREIGN])
 
+    @pytest.mark.extended
     def test_a_broker_without_an_authorizer_is_told_what_it_lacks(self, tmp_path: Path) -> None:
         open_broker = LocalKafka(tmp_path, is_protected=False)
         open_broker.start()
@@ -173,6 +174,7 @@ class TestTheCommand:
         assert document["rules"] == len([entry for entry in port.describe() if is_ours(entry.principal)])
         assert {FOREIGN, everybody} <= port.describe()
 
+    @pytest.mark.extended
     def test_its_exit_codes_tell_what_is_wrong(self, broker: LocalKafka, database: str) -> None:
         refused = subprocess.run(
             command("drift"),

@@ -116,6 +116,7 @@ def states_of(client: httpx2.Client) -> dict[str, tuple[str, int, str]]:
     return {one["name"]: (one["state"], one["restarts"], one["started_at"]) for one in items}
 
 
+@pytest.mark.extended
 async def test_ten_apps_run_on_and_are_shown_rightly_when_the_platform_is_killed(
     platform: Platform, daemon: Daemon, word: Word
 ) -> None:

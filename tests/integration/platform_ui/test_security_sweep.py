@@ -39,7 +39,7 @@ from tests.integration.platform_ui.hostile_world import (
 from tests.integration.platform_ui.route_table import Served, served_routes
 
 _PARTS = 1 if os.environ.get("SWEEP") == "all" else 4
-_EXAMPLES = int(os.environ.get("SWEEP_EXAMPLES", "3"))
+_EXAMPLES = int(os.environ.get("SWEEP_EXAMPLES", "2"))
 _ENDS_WORLD = re.compile(r"(delete|remove|logout|end|end-others|withdraw|role|password|off|session)$")
 _STREAMS = {"/systems/{name}/tail", "/systems/{system}/apps/{name}/log/live"}  # they never end
 _PROVEN = ("/api/v1/credentials/", "/api/v1/tokens", "/api/v1/setup")  # by a proof, a password, a setup code
@@ -164,7 +164,9 @@ def test_no_text_in_one_field_breaks_a_form_that_is_else_as_a_page_offers_it(
             if name != "csrf_token"
         }
         for name in fields:
-            for text in HOSTILE.values():
+            for kind, text in HOSTILE.items():
+                if not is_due(Served("POST", f"{path} {name}", (), ""), kind):
+                    continue
                 assert_sound(send(world, "POST", address, data=fields | {name: text}), text)
                 tried += 1
     assert tried > 50

@@ -123,6 +123,7 @@ def test_a_refused_observation_leaves_nothing_in_kafka(outbox: Outbox, api: Api)
     assert [json.loads(message.value() or b"")["result"] for message in outbox.sent()] == [2]
 
 
+@pytest.mark.extended
 def test_no_record_is_lost_or_repeated_by_ten_deaths_of_the_relay(outbox: Outbox) -> None:
     chance = random.Random(5)
     number = 0

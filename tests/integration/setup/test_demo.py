@@ -57,6 +57,7 @@ def test_data_crosses_companies_and_purge_leaves_nothing(tmp_path: Path) -> None
     assert not home.exists()
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_start_leaves_no_process(tmp_path: Path, number: signal.Signals) -> None:
     home = tmp_path / "home"

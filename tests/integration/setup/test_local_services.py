@@ -13,6 +13,7 @@ from setup.local.kafka import LocalKafka
 from setup.local.postgres import LocalPostgres, libpq_url
 
 
+@pytest.mark.extended
 def test_the_broker_keeps_its_topics_when_it_is_killed_and_started_again(tmp_path: Path) -> None:
     broker = LocalKafka(tmp_path / "kafka")
     broker.start()
@@ -32,6 +33,7 @@ def test_the_broker_keeps_its_topics_when_it_is_killed_and_started_again(tmp_pat
         broker.stop()
 
 
+@pytest.mark.extended
 def test_a_broker_that_cannot_listen_says_so_with_its_log(tmp_path: Path, kafka_bootstrap: str) -> None:
     taken = int(kafka_bootstrap.rpartition(":")[2])
     broker = LocalKafka(tmp_path / "kafka", taken)

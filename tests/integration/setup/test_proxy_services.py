@@ -20,13 +20,13 @@ import pytest
 import uvicorn
 from cryptography.hazmat.primitives import serialization
 
-from platform_ui import db
 from platform_ui.app import create_app
 from platform_ui.browser.server import server_options
 from platform_ui.settings import PlatformSettings
 from setup.local.ports import any_free_port, is_answering
 from setup.proxy.behind import service_settings
 from setup.proxy.settings import ProxySettings
+from tests.integration.platform_ui.beginnings import begin
 from tests.integration.platform_ui.doubles import MemoryMetadata, MemoryRunner, MemoryTopics
 from tests.integration.setup.entries import (
     NAME,
@@ -255,7 +255,7 @@ def site(
 ) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("site")
     database = new_database("entry_platform")
-    db.migrate(database)
+    begin(database)
     port, outside_port = any_free_port(), any_free_port()
     told = service_settings(
         ProxySettings(host=OUTSIDE, port=outside_port, public_port=outside_port, names=(NAME, OUTSIDE))

@@ -113,6 +113,7 @@ def test_a_broker_given_by_url_is_used_and_left_alone(dtwin: CommandLine, kafka_
         pass
 
 
+@pytest.mark.extended
 def test_a_given_broker_that_does_not_answer_is_named_and_nothing_stays(dtwin: CommandLine) -> None:
     nobody = f"127.0.0.1:{any_free_port()}"
     said = dtwin("up", code=6, DTWIN_KAFKA__BOOTSTRAP_SERVERS=nobody)

@@ -204,6 +204,7 @@ def _is_done(daemon: Daemon, app_id: str, killed: set[int]) -> bool:
     return is_fresh and progress is not None and progress.pid == status.pid and progress.lag == 0
 
 
+@pytest.mark.extended
 def test_nothing_that_the_predicate_refuses_leaves_although_the_app_is_killed(
     new_flow: Callable[..., Flow], daemon: Daemon
 ) -> None:
@@ -323,6 +324,7 @@ def _pid(daemon: Daemon, app_id: str, killed: set[int]) -> int | None:
     return cast("int | None", status.pid) if status.progress.pid == status.pid else None
 
 
+@pytest.mark.extended
 @pytest.mark.kafka
 def test_an_app_ends_with_its_contract_also_while_kafka_is_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unique_system: Callable[[], str]

@@ -145,6 +145,7 @@ def test_late_records_are_put_in_their_place_within_the_lateness_and_counted_bey
     check(flow, ordered, 50)
 
 
+@pytest.mark.extended
 @pytest.mark.slow
 def test_killing_a_join_that_holds_records_back_loses_and_repeats_nothing(
     new_flow: NewFlow, start_app: StartApp

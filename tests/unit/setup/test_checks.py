@@ -24,8 +24,18 @@ class Recorder:
 
 def test_cheap_checks_come_before_tests_and_unit_tests_before_others() -> None:
     names = [step.name for step in checks.all_steps(Path(__file__).parents[3])]
-    assert names[:4] == ["lint", "format", "types", "imports"]
-    assert names[4] == "unit"
+    assert names[:5] == ["lint", "format", "imports", "audit", "types"]
+    assert names[5] == "unit"
+
+
+def test_extended_tests_run_when_all_are_asked_for() -> None:
+    clone = Path(__file__).parents[3]
+    chosen = [step.command for step in checks.all_steps(clone) if step.takes_pytest_arguments]
+    everything = [
+        step.command for step in checks.all_steps(clone, with_extended=True) if step.takes_pytest_arguments
+    ]
+    assert all("not extended" in command for command in chosen)
+    assert not any("not extended" in command for command in everything)
 
 
 def test_one_failure_fails_the_whole_and_the_rest_still_runs(capsys: pytest.CaptureFixture[str]) -> None:
@@ -58,7 +68,8 @@ def test_tests_through_the_browser_come_after_those_of_their_lane() -> None:
 def test_further_arguments_go_to_pytest_only() -> None:
     run = Recorder()
     checks.run_checks(None, ["-k", "station"], run)
-    assert [command[-2:] == ["-k", "station"] for command in run.commands[:5]] == [False] * 4 + [True]
+    assert all(command[-2:] == ["-k", "station"] for command in run.commands if "pytest" in command)
+    assert not any("station" in command for command in run.commands if "pytest" not in command)
 
 
 def test_only_one_step_can_be_chosen() -> None:

@@ -17,6 +17,7 @@ def _reason(message: object) -> str:
     return str(headers["dt-error"].decode())
 
 
+@pytest.mark.extended
 @pytest.mark.slow
 def test_a_hundred_thousand_records_are_stored_once_although_the_recorder_is_killed(site: Site) -> None:
     site.fill(100_000)
@@ -226,6 +227,7 @@ def test_a_stopped_recorder_has_committed_what_it_stored(site: Site) -> None:
     assert last.consumed == 0
 
 
+@pytest.mark.extended
 @pytest.mark.slow
 def test_a_database_that_goes_away_costs_no_record(
     kafka_bootstrap: str, unique_system: Callable[[], str], tmp_path: Path
