@@ -126,6 +126,7 @@ def test_a_newcomer_gets_from_company_to_running_app_in_five_screens_and_three_m
     assert inspector.heard() == []
 
 
+@pytest.mark.extended
 def test_the_same_goes_by_keyboard_alone(newcomer: Newcomer, demo: Demo, tmp_path: Path) -> None:
     page = newcomer.page
     journey = Journey(page)

@@ -5,6 +5,7 @@ To write the page anew: python -m tests.house.command_tree
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ Exit codes: 0 ok, 1 failure, 2 wrong use or a refused statement, 3 drift, 4 not 
 _MARKUP = re.compile(r"\[/?(?:bold|dim|red|green)\]")
 
 
+@cache
 def commands() -> dict[str, Any]:
     """Every command that does something, by its words without `dtwin`."""
     return dict(_below((), typer.main.get_command(application)))

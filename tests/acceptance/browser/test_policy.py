@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Page
 
 from tests.acceptance.browser.conftest import Site
@@ -30,6 +31,7 @@ _ENDS = re.compile(r"logout|/tail$|\.pem$|/odcs|/log$|/static/|/api/|/login/oidc
 _MOST_PAGES = 60
 
 
+@pytest.mark.extended
 def test_no_page_breaks_the_content_security_policy(page: Page) -> None:
     page.add_init_script(_LISTEN)
     seen, violations = set[str](), list[str]()

@@ -240,6 +240,7 @@ def test_a_certificate_renewed_by_the_platform_under_load_loses_and_doubles_noth
     assert set(load.consumed.values()) == {1}, "none doubled"
 
 
+@pytest.mark.extended
 def test_a_revoked_client_is_told_so_loses_nothing_silently_and_goes_on_after_a_new_enrolment(
     owner: Owner, broker: LocalKafka, tmp_path: Path
 ) -> None:

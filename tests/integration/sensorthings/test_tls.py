@@ -119,6 +119,7 @@ def test_a_header_cannot_stand_for_a_certificate_without_a_trusted_proxy(served:
         assert http.get(f"{served.url}/v1.1/Things", headers=header).status_code == 401
 
 
+@pytest.mark.extended
 def test_commands_list_revoke_and_remove(served: Served) -> None:
     served.command("principal", "leaver", "--read", SYSTEM)
     token = served.command("token", "leaver").stdout.strip()

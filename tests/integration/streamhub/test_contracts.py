@@ -264,6 +264,7 @@ def test_terms_that_change_while_the_app_runs_decide_about_every_record_by_one_v
             assert allowed_by != set(versions)
 
 
+@pytest.mark.extended
 def test_an_app_ends_by_itself_when_its_contract_ends_and_is_not_started_again(
     new_flow: Callable[..., Flow], daemon: Daemon
 ) -> None:

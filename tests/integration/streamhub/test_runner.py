@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 
 import psutil
+import pytest
 
 from streamhub.runner import AppStatus
 from tests.integration.streamhub.conftest import Daemon
@@ -24,6 +25,7 @@ def _wait_caught_up(daemon: Daemon, app_id: str, timeout_s: float = 40.0) -> App
     return eventually(caught_up, timeout_s, "catching up")
 
 
+@pytest.mark.extended
 def test_records_that_arrive_while_an_app_is_stopped_are_neither_missing_nor_doubled(
     new_flow: Callable[..., Flow], daemon: Daemon
 ) -> None:
