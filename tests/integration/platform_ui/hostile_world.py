@@ -59,6 +59,9 @@ class RunningSite:
         await self._server.serve()
         await app.state.units.close()
         await app.state.gateway.close()
+        app.state.metadata.close()
+        if app.state.access is not None:
+            app.state.access.close()
         await app.state.engine.dispose()
 
     def __enter__(self) -> str:
