@@ -30,7 +30,7 @@ from platform_ui.acls.entries import DENY
 from platform_ui.client_logs import service
 from platform_ui.client_logs.access import Ports
 from platform_ui.client_logs.reading import Lookback
-from platform_ui.client_logs.reports import ClientState, Standing, TopicRecord
+from platform_ui.client_logs.reports import ClientState, Standing
 from platform_ui.clients import service as clients
 from platform_ui.clients.models import ClientApp
 from platform_ui.clients.starter import datastream_names
@@ -40,6 +40,7 @@ from platform_ui.db import now
 from platform_ui.errors import BrokerError, MetadataError
 from platform_ui.pki.names import Identity, Kind
 from platform_ui.systems.models import System
+from platform_ui.systems.records import TopicRecord
 from platform_ui.systems.sight import Sight, see
 
 MOST_RECORDS: Final = 2_000

@@ -21,8 +21,9 @@ from confluent_kafka.cimpl import TopicPartition
 
 from client.messaging.security import KafkaSecurity
 from client.messaging.topics import SystemName
-from platform_ui.client_logs.reading import consumer_settings, record_of
+from platform_ui.client_logs.reading import NAME
 from platform_ui.client_logs.reports import Report, read_report
+from platform_ui.systems.records import reading_settings, record_of
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ class ReportHub:
     """All that is watched in this process."""
 
     def __init__(self, bootstrap_servers: str, security: KafkaSecurity) -> None:
-        self._settings = consumer_settings(bootstrap_servers, security) | {"auto.offset.reset": "latest"}
+        self._settings = reading_settings(bootstrap_servers, security, NAME) | {"auto.offset.reset": "latest"}
         self._followed: dict[str, _Followed] = {}
         self._is_stopping = False
 

@@ -20,12 +20,11 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException
-from confluent_kafka.cimpl import Message, TopicPartition
+from confluent_kafka.cimpl import TopicPartition
 
-from client.messaging.records import UNREADABLE_HEADERS, read_headers
 from client.messaging.security import KafkaSecurity
-from platform_ui.client_logs.reports import TopicRecord
 from platform_ui.errors import BrokerError
+from platform_ui.systems.records import TopicRecord, reading_settings, record_of
 
 MOST: Final = 5_000
 WAIT_S: Final = 4.0
@@ -33,17 +32,7 @@ MEMORY_S: Final = 2.0
 MAX_REMEMBERED: Final = 200
 _AT_ONCE: Final = 2_000
 _STEP_S: Final = 0.2
-_SHARED: Final[dict[str, str | int | float | bool]] = {
-    "group.id": "platform-client-logs",  # required by the library; never joined, never committed
-    "client.id": "platform-client-logs",
-    "enable.auto.commit": False,
-    "enable.auto.offset.store": False,
-    "isolation.level": "read_committed",
-    "auto.offset.reset": "earliest",
-    "fetch.queue.backoff.ms": 5,
-    "fetch.wait.max.ms": 100,
-    "log_level": 2,
-}
+NAME: Final = "platform-client-logs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +65,11 @@ class TopicReader(Protocol):
         """
 
 
-def consumer_settings(bootstrap_servers: str, security: KafkaSecurity) -> dict[str, str | int | float | bool]:
-    """Return settings of librdkafka for reading without a trace."""
-    return {**security.to_librdkafka(), "bootstrap.servers": bootstrap_servers, **_SHARED}
-
-
 class KafkaTopicReader:
     """Reads the ends of topics of a real broker."""
 
     def __init__(self, bootstrap_servers: str, security: KafkaSecurity) -> None:
-        self._settings = {**consumer_settings(bootstrap_servers, security), "enable.partition.eof": True}
+        self._settings = {**reading_settings(bootstrap_servers, security, NAME), "enable.partition.eof": True}
 
     def last(self, topic: str, most: int, /) -> Lookback:
         """Read the last records of a topic; see `TopicReader.last`."""
@@ -127,27 +111,6 @@ def _read(consumer: Consumer, topic: str, most: int, deadline: float) -> Lookbac
                 raise KafkaException(error)
     records.sort(key=lambda record: record.timestamp_ms)
     return Lookback(tuple(records), is_whole, not waiting)
-
-
-def record_of(message: Message) -> TopicRecord:
-    """Return what a message of the client library holds."""
-    try:
-        headers = read_headers(message) or ()
-    except UNREADABLE_HEADERS:
-        headers = ()
-    return TopicRecord(
-        str(message.topic()),
-        message.partition() or 0,
-        message.offset() or 0,
-        message.timestamp()[1],
-        _bytes(message.key()),
-        _bytes(message.value()),
-        tuple((str(name), value) for name, value in headers),
-    )
-
-
-def _bytes(value: object) -> bytes | None:
-    return value if isinstance(value, bytes) else None
 
 
 class RememberingReader:

@@ -16,12 +16,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from client.errors import InvalidTimeError
 from client.metadata.times import parse_time
 from platform_ui.audit.publisher import KEY
-from platform_ui.systems.sight import kafka_time
+from platform_ui.systems.records import TopicRecord
 
 SILENT_AFTER: Final = timedelta(seconds=90)
 ALIVE: Final = "alive"
@@ -29,23 +29,6 @@ STOPPED: Final = "stopped"
 LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 MAX_TEXT: Final = 2000
 MAX_EXCEPTION: Final = 8000
-
-
-class TopicRecord(NamedTuple):
-    """A record as Kafka gave it."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp_ms: int
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes | None], ...] = ()
-
-    @property
-    def at(self) -> datetime:
-        """When its writer gave it to Kafka, or Kafka got it, as the topic is set."""
-        return kafka_time(self.timestamp_ms)
 
 
 class Kind(StrEnum):

@@ -18,11 +18,13 @@ from client.errors import InvalidNameError
 from client.messaging.security import KafkaSecurity
 from client.messaging.topics import SystemName
 from platform_ui.errors import BrokerError
+from platform_ui.systems.records import reading_settings
 from platform_ui.systems.sight import kafka_time
 
 REQUEST_TIMEOUT_S: Final = 20.0
 SUFFIXES: Final = (".int", ".ext", ".log", ".int.dlq")
 DEAD_LETTERS: Final = ".dlq"
+NAME: Final = "platform-flows"
 FEW: Final = 1000
 """So many offsets are read, to count records and not what transactions leave between them."""
 _LATEST: Final[OffsetSpec] = OffsetSpec.latest()  # type: ignore[no-untyped-call] # as are its neighbours
@@ -86,7 +88,7 @@ class KafkaOffsets:
     ) -> None:
         self._timeout_s = request_timeout_s
         self._bootstrap_servers = bootstrap_servers
-        self._security = (security or KafkaSecurity()).to_librdkafka()
+        self._reached_by = security or KafkaSecurity()
         self._client: AdminClient | None = None
 
     def partitions(self) -> dict[str, int]:
@@ -128,13 +130,8 @@ class KafkaOffsets:
             return {}
         consumer = Consumer(
             {
-                **self._security,
-                "bootstrap.servers": self._bootstrap_servers,
-                "client.id": "platform-flows",
-                "group.id": "service.platform.flows",
-                "enable.auto.commit": False,
+                **reading_settings(self._bootstrap_servers, self._reached_by, NAME),
                 "enable.partition.eof": True,
-                "log_level": 2,
             }
         )
         left = {(begin.topic, begin.partition) for begin in begins}
@@ -196,9 +193,9 @@ class KafkaOffsets:
         if self._client is None:
             self._client = AdminClient(
                 {
-                    **self._security,
+                    **self._reached_by.to_librdkafka(),
                     "bootstrap.servers": self._bootstrap_servers,
-                    "client.id": "platform-flows",
+                    "client.id": NAME,
                     "log_level": 2,
                 }
             )

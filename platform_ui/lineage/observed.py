@@ -17,8 +17,8 @@ from typing import Final
 from client.messaging.records import HEADER_APP, HEADER_CONTRACT, HEADER_ORIGIN
 from client.messaging.topics import SystemName
 from platform_ui.client_logs.reading import Lookback, RememberingReader
-from platform_ui.client_logs.reports import TopicRecord
 from platform_ui.errors import BrokerError
+from platform_ui.systems.records import TopicRecord
 
 MOST: Final = 300
 """How many records of each partition are looked at."""

@@ -22,17 +22,9 @@ from confluent_kafka.cimpl import TopicPartition
 
 from client.messaging.security import KafkaSecurity
 from platform_ui.errors import BrokerError
-from platform_ui.live.reading import (
-    Begin,
-    Settings,
-    consumer_settings,
-    following,
-    marks_of,
-    record_of,
-    starts_of,
-)
-from platform_ui.live.records import TopicRecord
+from platform_ui.live.reading import Begin, consumer_settings, following, marks_of, starts_of
 from platform_ui.live.sieve import Sieve
+from platform_ui.systems.records import ConsumerSettings, TopicRecord, record_of
 
 _log = logging.getLogger(__name__)
 
@@ -159,7 +151,9 @@ class FollowHub:
 class _Follower:
     """One consumer, used by one thread at a time."""
 
-    def __init__(self, settings: Settings, topic: str, begin: Begin, sieve: Sieve, *, jumps: bool) -> None:
+    def __init__(
+        self, settings: ConsumerSettings, topic: str, begin: Begin, sieve: Sieve, *, jumps: bool
+    ) -> None:
         self._settings = settings
         self._topic = topic
         self._begin = begin

@@ -16,19 +16,17 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException
-from confluent_kafka.cimpl import Message, TopicPartition
+from confluent_kafka.cimpl import TopicPartition
 
-from client.messaging.records import UNREADABLE_HEADERS, read_headers
 from client.messaging.security import KafkaSecurity
 from platform_ui.errors import BrokerError, NotFoundError
-from platform_ui.live.records import TopicRecord
+from platform_ui.systems.records import ConsumerSettings, TopicRecord, reading_settings, record_of
 
 WAIT_S: Final = 5.0
 MAX_BYTES: Final = 32 * 2**20
 _AT_ONCE: Final = 2_000
 _STEP_S: Final = 0.2
 
-Settings = dict[str, str | int | float | bool]
 Positions = Mapping[int, int]
 
 
@@ -86,21 +84,11 @@ class RecordLog(Protocol):
         """
 
 
-def consumer_settings(bootstrap_servers: str, security: KafkaSecurity) -> Settings:
+def consumer_settings(bootstrap_servers: str, security: KafkaSecurity) -> ConsumerSettings:
     """Return settings of librdkafka for reading without a trace."""
     return {
-        **security.to_librdkafka(),
-        "bootstrap.servers": bootstrap_servers,
-        "group.id": "platform-live",  # required by the library; never joined, never committed
-        "client.id": "platform-live",
-        "enable.auto.commit": False,
-        "enable.auto.offset.store": False,
-        "isolation.level": "read_committed",
-        "auto.offset.reset": "earliest",  # what is removed while it is read: go on with what is left
-        "fetch.queue.backoff.ms": 5,
-        "fetch.wait.max.ms": 100,
+        **reading_settings(bootstrap_servers, security, "platform-live"),
         "queued.max.messages.kbytes": 8192,
-        "log_level": 2,
     }
 
 
@@ -196,31 +184,10 @@ def starts_of(
     raise TypeError(f"{begin!r} is no place to begin")
 
 
-def record_of(message: Message) -> TopicRecord:
-    """Return what a message of the client library holds."""
-    try:
-        headers = read_headers(message) or ()
-    except UNREADABLE_HEADERS:
-        headers = ()
-    return TopicRecord(
-        str(message.topic()),
-        message.partition() or 0,
-        message.offset() or 0,
-        message.timestamp()[1],
-        _bytes(message.key()),
-        _bytes(message.value()),
-        tuple((str(name), value) for name, value in headers),
-    )
-
-
-def _bytes(value: object) -> bytes | None:
-    return value if isinstance(value, bytes) else None
-
-
 class _Reading:
     """One look back: a consumer, and how long it may take."""
 
-    def __init__(self, settings: Settings, topic: str) -> None:
+    def __init__(self, settings: ConsumerSettings, topic: str) -> None:
         self._topic = topic
         self._consumer = Consumer(settings)
         self._deadline = time.monotonic() + WAIT_S

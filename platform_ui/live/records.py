@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import quote
 
 from client.errors import InvalidTimeError
@@ -22,29 +22,13 @@ from client.messaging.records import (
     HEADER_ORIGIN,
 )
 from client.metadata.times import parse_time
+from platform_ui.systems.records import TopicRecord
 from platform_ui.systems.sight import Sight, kafka_time, see
 
 MAX_VALUE: Final = 65_536
 """So much of a value is looked at and shown [bytes]; the rest stays in Kafka."""
 MAX_TEXT: Final = 120
 _APART: Final = frozenset({"phenomenonTime", "resultTime", "result", "Datastream"})
-
-
-class TopicRecord(NamedTuple):
-    """A record as Kafka gave it."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp_ms: int
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes | None], ...] = ()
-
-    @property
-    def size(self) -> int:
-        """How much it takes [bytes]."""
-        return len(self.key or b"") + len(self.value or b"")
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,10 @@ from typing import Final
 from platform_ui.errors import BrokerError, InvalidRequestError
 from platform_ui.live.forms import LiveForm, Tab
 from platform_ui.live.reading import Begin, Edge, Lookback, Positions, RecordLog, following, gone
-from platform_ui.live.records import LiveRecord, TopicRecord, show
+from platform_ui.live.records import LiveRecord, show
 from platform_ui.live.scope import Scope
 from platform_ui.live.sieve import Sieve, Sifted
+from platform_ui.systems.records import TopicRecord
 from platform_ui.systems.sight import kafka_time
 from platform_ui.systems.units import UnitDirectory
 from streamhub.errors import QueryError

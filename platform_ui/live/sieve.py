@@ -14,7 +14,7 @@ from typing import Final
 
 from client.errors import RecordFormatError
 from client.messaging.records import HEADER_ID, HEADER_TRACEPARENT
-from platform_ui.live.records import TopicRecord
+from platform_ui.systems.records import TopicRecord
 from streamhub.contracts import ContractTerms
 from streamhub.errors import QueryError
 from streamhub.query import CompiledStatement, compile_condition

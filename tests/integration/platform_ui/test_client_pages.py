@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from platform_ui.client_logs.reading import Lookback, RememberingReader
-from platform_ui.client_logs.reports import TopicRecord
+from platform_ui.systems.records import TopicRecord
 from tests.integration.platform_ui.conftest import MakeBrowser
 from tests.integration.platform_ui.doubles import Browser
 

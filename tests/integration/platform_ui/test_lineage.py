@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from sqlalchemy import event
 
 from platform_ui.client_logs.reading import Lookback, RememberingReader
-from platform_ui.client_logs.reports import TopicRecord
+from platform_ui.systems.records import TopicRecord
 from tests.integration.platform_ui.agreements import agree, revoke, with_system
 from tests.integration.platform_ui.conftest import MakeBrowser
 from tests.integration.platform_ui.doubles import Browser, MemoryRunner, MemoryStatus

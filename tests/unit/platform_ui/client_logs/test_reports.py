@@ -5,16 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from platform_ui.client_logs.reports import (
-    Kind,
-    Report,
-    Standing,
-    TopicRecord,
-    Wanted,
-    chosen,
-    read_report,
-    state_of,
-)
+from platform_ui.client_logs.reports import Kind, Report, Standing, Wanted, chosen, read_report, state_of
+from platform_ui.systems.records import TopicRecord
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

@@ -2,10 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 
-from platform_ui.client_logs.reports import TopicRecord
 from platform_ui.flows.figures import AppRate, FlowSnapshot
 from platform_ui.flows.graph import SystemFact
 from platform_ui.lineage.world.facts import AppFact, ContractFact, Facts, Use
+from platform_ui.systems.records import TopicRecord
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 LONG_AGO = NOON - timedelta(days=40)

@@ -9,7 +9,8 @@ import pytest
 from platform_ui.errors import FormError
 from platform_ui.live import exports
 from platform_ui.live.forms import FileKind
-from platform_ui.live.records import MAX_VALUE, LiveRecord, TopicRecord, show
+from platform_ui.live.records import MAX_VALUE, LiveRecord, show
+from platform_ui.systems.records import TopicRecord
 
 SYSTEM = "cz.icecars.Fleet.Car1"
 

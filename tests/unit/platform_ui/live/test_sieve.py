@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from platform_ui.live.records import TopicRecord
 from platform_ui.live.sieve import Sieve, fault_of
+from platform_ui.systems.records import TopicRecord
 from streamhub.contracts import ContractTerms
 from streamhub.errors import QueryError
 
