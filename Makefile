@@ -13,7 +13,9 @@ install: ## make .venv with everything that development needs
 
 lock: ## make the pinned requirements anew from pyproject.toml (needs uv)
 	$(COMPILE) --extra local --output-file setup/requirements/runtime.txt pyproject.toml
+	$(COMPILE) --extra local --extra analytics --output-file setup/requirements/analytics.txt pyproject.toml
 	$(COMPILE) --extra dev --output-file setup/requirements/dev.txt pyproject.toml
+	echo uv | $(COMPILE) --output-file setup/requirements/uv.txt -
 
 format: ## write the code in the house's form
 	$(PYTHON) -m ruff format . && $(PYTHON) -m ruff check --fix .

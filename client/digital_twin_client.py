@@ -44,7 +44,7 @@ from client.messaging.topics import SystemName
 from client.metadata.catalogue import DatastreamCatalogue, find_existing, register_instances
 from client.metadata.instances import read_instances, read_mappings, wanted_subscription
 from client.metadata.observations import observation_value
-from client.metadata.results import check_result
+from client.metadata.results import result_check
 from client.metadata.server import MetadataServer, SensorThingsServer
 from client.metadata.times import format_time, parse_time
 from client.metadata.token import token_from_environment
@@ -72,6 +72,7 @@ class ClientCounters(NamedTuple):
 class _Quantity(NamedTuple):
     reference: DatastreamReference
     key: bytes
+    check: Callable[[object], object]
 
 
 class DigitalTwinClient:
@@ -215,13 +216,14 @@ class DigitalTwinClient:
 
     def _take_over(self, references: dict[str, DatastreamReference]) -> None:
         added = {
-            quantity: _Quantity(reference, reference.name.encode())
-            for quantity, reference in references.items()
+            quantity: _Quantity(known, known.name.encode(), result_check(known.observation_type))
+            for quantity, known in references.items()
         }
         with self._state:
             self._quantities = {**self._quantities, **added}
             self._journal.registered([known.reference.name for known in self._quantities.values()])
-        self.logger.info("registered %s", {name: reference.name for name, reference in references.items()})
+        names = ", ".join(sorted(reference.name for reference in references.values()))
+        self.logger.info("registered %s", names)
 
     def produce(
         self,
@@ -263,7 +265,7 @@ class DigitalTwinClient:
             if timestamp is None
             else format_time(parse_time(timestamp, now=self._now)),
             result_time=result_time,
-            result=check_result(known.reference.observation_type, result),
+            result=known.check(result),
             datastream_id=known.reference.iot_id,
             attributes=attributes,
         )

@@ -33,7 +33,7 @@ from client.messaging.delivery import DeliveryBook, DeliveryHandle
 from client.messaging.ports import ConnectionListener, Headers
 from client.messaging.records import ReceivedRecord, partition_for
 from client.metadata.entities import Entity, EntityId
-from client.metadata.wire import DATASTREAMS, IOT_ID, JsonObject, entity_id, entity_set, to_wire
+from client.metadata.wire import DATASTREAMS, IOT_ID, LOCATIONS, JsonObject, entity_id, entity_set, to_wire
 
 _EntityT = TypeVar("_EntityT", bound=Entity)
 _LINKS: Final = {"Thing": "Things", "Sensor": "Sensors", "ObservedProperty": "ObservedProperties"}
@@ -279,7 +279,11 @@ class InMemorySensorThings:
         if iot_id is None:
             self._last_id += 1
             iot_id = self._last_id
-        kept[entity.name] = {IOT_ID: iot_id, **to_wire(entity)}
+        body = to_wire(entity)
+        places = body.pop(LOCATIONS, None)
+        if isinstance(places, list):
+            self.entities.setdefault(LOCATIONS, {})[entity.name] = places[0]
+        kept[entity.name] = {IOT_ID: iot_id, **body}
         return replace(entity, iot_id=iot_id)
 
     def datastream(self, name: str, *, patient: bool = True) -> JsonObject | None:

@@ -5,7 +5,7 @@ starting it; `dtwin demo` does that with `python -m MODULE ARGUMENTS`, and so ca
 """
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 STATIONS = "is.iceland.iot4cps-wp5-WeatherService.Stations"
 SERVICES = "is.iceland.iot4cps-wp5-WeatherService.Services"
@@ -60,3 +60,28 @@ PROGRAMS: tuple[Program, ...] = (
     Program("car_2", CAR_2, "demo_applications.car_fleet.car", ("--car", "2")),
     Program("datastack-adapter", ROAD_ANALYTICS, "demo_applications.analytics.road_analytics"),
 )
+
+SINK = Program(
+    "elasticsearch-sink",
+    ROAD_ANALYTICS,
+    "adapters.elasticsearch",
+    ("run", "--system", ROAD_ANALYTICS, "--client", "elasticsearch-sink", "--from", "ext"),
+)
+"""Sends what the partners share with the analysts to Elasticsearch."""
+_CARS = frozenset({CAR_1, CAR_2})
+
+
+def chosen_programs(*, with_sink: bool = False, by_mqtt: bool = False) -> tuple[Program, ...]:
+    """Return the programs of one demo.
+
+    Args:
+        with_sink: Whether there is an Elasticsearch to fill.
+        by_mqtt: Whether the cars speak MQTT.
+    """
+    programs = tuple(
+        replace(program, arguments=(*program.arguments, "--mqtt"))
+        if by_mqtt and program.system in _CARS
+        else program
+        for program in PROGRAMS
+    )
+    return (*programs, SINK) if with_sink else programs

@@ -16,9 +16,10 @@ from platform_ui import db
 from platform_ui.accounts.commands import add_commands as add_account_commands
 from platform_ui.app import create_app
 from platform_ui.audit.commands import add_commands as add_audit_commands
-from platform_ui.browser.server import server_options
+from platform_ui.browser.server import server_options, spare_pauses
 from platform_ui.demo import load_demo, refuse_known_passwords
 from platform_ui.demo_credentials import hand_out
+from platform_ui.demo_world import companies_with
 from platform_ui.settings import PlatformSettings, database_url
 
 USAGE = 2
@@ -72,6 +73,7 @@ def serve(
         timeout_graceful_shutdown=GRACE_S,
         **server_options(),
     )
+    spare_pauses()
     _Server(config, (app.state.tails, app.state.client_reports, app.state.live_hub)).run()
 
 
@@ -89,14 +91,19 @@ def load_demo_data(
     credentials: Annotated[
         Path | None, typer.Option(help="Issue certificates for its client apps into this folder.")
     ] = None,
+    *,
+    sink: Annotated[
+        bool, typer.Option("--sink", help="With the client app that sends records to Elasticsearch.")
+    ] = False,
 ) -> None:
     """Create the demo's people, companies, systems, client apps and stream apps; can be repeated."""
+    companies = companies_with(is_sink=sink)
     settings = _settings()
     db.migrate(settings.database_url)
     try:
-        summary = asyncio.run(load_demo(settings))
+        summary = asyncio.run(load_demo(settings, companies=companies))
         if credentials is not None:
-            issued = asyncio.run(hand_out(settings, credentials))
+            issued = asyncio.run(hand_out(settings, credentials, companies))
             summary = f"{summary}, {issued} certificates issued"
     except ConfigurationError as error:
         _refuse(error, USAGE)
@@ -123,7 +130,8 @@ def _refuse(error: DigitalTwinError, status: int) -> NoReturn:
 def main() -> None:
     """Run the command line."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("httpx2").setLevel(logging.WARNING)  # one line per unit would drown the rest
+    for chatty in ("aiokafka.helpers", "httpx2"):  # lines for each connection would drown the rest
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     command(prog_name="python -m platform_ui")
 
 

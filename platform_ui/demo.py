@@ -5,7 +5,7 @@ programs that produce its records (``demo_applications``). Refused outside demo 
 are known to everybody. Can be repeated: what is there stays as it is, also an app that somebody stopped.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,7 +20,7 @@ from platform_ui.acls.keeper import AclKeeper
 from platform_ui.broker import KafkaTopics, TopicAdministrator
 from platform_ui.clients import service as clients
 from platform_ui.clients.forms import ClientForm
-from platform_ui.companies import service as companies
+from platform_ui.companies import service as company_service
 from platform_ui.companies.forms import CompanyForm
 from platform_ui.contracts import service as contracts
 from platform_ui.contracts import views as contract_views
@@ -83,6 +83,7 @@ async def refuse_known_passwords(settings: PlatformSettings) -> None:
 async def load_demo(
     settings: PlatformSettings,
     *,
+    companies: Sequence[DemoCompany] = COMPANIES,
     topics: TopicAdministrator | None = None,
     runner: StreamRunner | None = None,
     metadata: MetadataRegistry | None = None,
@@ -91,6 +92,7 @@ async def load_demo(
 
     Args:
         settings: those of the platform.
+        companies: which companies there should be, with their systems and client apps.
         topics: the broker's topics; a real broker when left out.
         runner: the runner of stream apps; the folder of the settings when left out.
         metadata: units and output Datastreams; the SensorThings service of the settings when left out.
@@ -123,7 +125,7 @@ async def load_demo(
     loader = _Loader(administrator, ports, access)
     try:
         async with sessions() as session:
-            await loader.load(session)
+            await loader.load(session, companies)
     finally:
         await engine.dispose()
         if metadata is None:
@@ -150,10 +152,10 @@ class _Loader:
         self._access = access
         self._people: dict[DemoPerson, User] = {}
 
-    async def load(self, session: AsyncSession) -> None:
+    async def load(self, session: AsyncSession, companies: Sequence[DemoCompany]) -> None:
         for person in PEOPLE:
             self._people[person] = await self._person(session, person)
-        for company in COMPANIES:
+        for company in companies:
             await self._company(session, company)
             for system in company.systems:
                 await self._system(session, company, system)
@@ -185,8 +187,8 @@ class _Loader:
         form = CompanyForm(
             domain=company.domain, enterprise=company.enterprise, description=company.description
         )
-        if await self._is_missing(companies.get_company(session, owner, company.name)):
-            await companies.create_company(session, owner, form)
+        if await self._is_missing(company_service.get_company(session, owner, company.name)):
+            await company_service.create_company(session, owner, form)
 
     async def _system(self, session: AsyncSession, company: DemoCompany, system: DemoSystem) -> None:
         owner = self._people[company.owner]

@@ -6,6 +6,7 @@ them. What does not: the demo's objects (``demo``), and when a certificate is du
 
 import asyncio
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from client.errors import ConfigurationError
@@ -15,17 +16,20 @@ from platform_ui.acls.kafka_port import KafkaAcls
 from platform_ui.acls.keeper import apply
 from platform_ui.credentials.service import Issuer, issue
 from platform_ui.db import create_engine, create_sessions
-from platform_ui.demo_world import COMPANIES
+from platform_ui.demo_world import COMPANIES, DemoCompany
 from platform_ui.pki.authority import Authority
 from platform_ui.settings import PlatformSettings
 
 
-async def hand_out(settings: PlatformSettings, folder: Path) -> int:
+async def hand_out(
+    settings: PlatformSettings, folder: Path, companies: Sequence[DemoCompany] = COMPANIES
+) -> int:
     """Issue a certificate for every client app of the demo and bring its access rules to the broker.
 
     Args:
         settings: Those of the platform; with an authority.
         folder: Gets a folder for each client app, named ``<system>.<client>``.
+        companies: Whose client apps.
 
     Returns:
         How many certificates.
@@ -45,7 +49,7 @@ async def hand_out(settings: PlatformSettings, folder: Path) -> int:
     number = 0
     try:
         async with create_sessions(engine)() as session:
-            for company in COMPANIES:
+            for company in companies:
                 owner = await accounts.registered(session, company.owner.email)
                 for system in company.systems:
                     name = f"{company.name}.{system.workcenter}.{system.station}"

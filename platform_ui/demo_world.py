@@ -4,7 +4,7 @@ What does not live here: making them (``demo``), and the programs that produce r
 (``demo_applications``).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 PASSWORD = "asdf"  # noqa: S105 - the demo's known password, refused outside demo mode
 
@@ -147,6 +147,23 @@ COMPANIES = (
         ),
     ),
 )
+
+SINK = ("elasticsearch-sink", "Sends what the partners share to Elasticsearch.")
+"""The client app that the house of analysts has besides, where there is an Elasticsearch."""
+
+
+def companies_with(*, is_sink: bool) -> tuple[DemoCompany, ...]:
+    """Return the companies of the demo.
+
+    Args:
+        is_sink: Whether the house of analysts has a sink to Elasticsearch.
+    """
+    if not is_sink:
+        return COMPANIES
+    *others, analysts = COMPANIES
+    (system,) = analysts.systems
+    return (*others, replace(analysts, systems=(replace(system, clients=(*system.clients, SINK)),)))
+
 
 CONTRACTS = (
     DemoContract(

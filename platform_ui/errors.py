@@ -35,7 +35,7 @@ DigitalTwinError
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from client.errors import DigitalTwinError
 
@@ -146,13 +146,19 @@ class ContractNeededError(ConflictError):
         self.consumer = consumer
 
 
+WHOLE_FORM: Final = "form"
+"""In the place of a field: what is wrong is not that of one field."""
+
+
 class FormError(PlatformError):
-    """One or more fields cannot be accepted."""
+    """One or more fields cannot be accepted, or the whole of them (``WHOLE_FORM``)."""
 
     default_code = "form.invalid"
 
     def __init__(self, fields: Mapping[str, str], *, code: str | None = None) -> None:
-        listing = "; ".join(f"{name}: {message}" for name, message in fields.items())
+        listing = "; ".join(
+            message if name == WHOLE_FORM else f"{name}: {message}" for name, message in fields.items()
+        )
         super().__init__(listing or "The form cannot be accepted.", code=code, fields=fields)
 
 

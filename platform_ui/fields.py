@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 
-from platform_ui.errors import FormError
+from platform_ui.errors import WHOLE_FORM, FormError
 
 _UNKEEPABLE = re.compile("[\x00\ud800-\udfff]")
 LEVEL_PATTERN = r"^[A-Za-z0-9-]*$"
@@ -53,7 +53,7 @@ def messages(error: ValidationError) -> dict[str, str]:
     """Return one message per field, the first one where there are several."""
     found: dict[str, str] = {}
     for fault in error.errors():
-        name = str(fault["loc"][0]) if fault["loc"] else "form"
+        name = str(fault["loc"][0]) if fault["loc"] else WHOLE_FORM
         found.setdefault(name, explain(str(fault["type"]), fault.get("ctx", {}), str(fault["msg"])))
     return found
 
@@ -67,6 +67,16 @@ def explain(kind: str, context: Mapping[str, Any], message: str) -> str:
         "string_too_short": "Fill in this field." if minimum == 1 else f"At least {minimum} characters.",
         "string_too_long": f"At most {maximum} characters.",
         "string_pattern_mismatch": _allowed(str(context.get("pattern", ""))),
+        "less_than_equal": f"At most {context.get('le')}.",
+        "less_than": f"Less than {context.get('lt')}.",
+        "greater_than_equal": f"At least {context.get('ge')}.",
+        "greater_than": f"More than {context.get('gt')}.",
+        "int_parsing": "This must be a whole number.",
+        "float_parsing": "This must be a number.",
+        "date_from_datetime_parsing": "This must be a day, such as 2026-01-31.",
+        "date_parsing": "This must be a day, such as 2026-01-31.",
+        "datetime_from_date_parsing": "This must be a time, such as 2026-01-31T12:00:00Z.",
+        "datetime_parsing": "This must be a time, such as 2026-01-31T12:00:00Z.",
     }
     return sentences.get(kind, message.removeprefix("Value error, "))
 

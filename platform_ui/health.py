@@ -10,7 +10,6 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from http import HTTPStatus
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -27,6 +26,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from client.version import product_version
 from platform_ui.db import now
 from platform_ui.errors import BrokerError
 
@@ -152,14 +152,6 @@ def _route(scope: Scope) -> str:
     return str(getattr(scope.get("route"), "path", "") or "unmatched")
 
 
-def package_version() -> str:
-    """Return the version of the installed distribution, or ``unknown`` in a bare checkout."""
-    try:
-        return version("digital-twin-stack")
-    except PackageNotFoundError:
-        return "unknown"
-
-
 @router.get("/health/live")
 async def show_live() -> dict[str, str]:
     """Tell that the process answers."""
@@ -208,4 +200,4 @@ async def show_metrics(request: Request) -> Response:
 @router.get("/version")
 async def show_version() -> dict[str, str]:
     """Tell the version."""
-    return {"name": "digital-twin-stack", "version": package_version()}
+    return {"name": "digital-twin-stack", "version": product_version()}

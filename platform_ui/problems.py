@@ -4,18 +4,24 @@ What lives here: the shape of error answers. What does not: which error has whic
 """
 
 import logging
-from collections.abc import Mapping
+import re
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
-from typing import Any
-from urllib.parse import quote
+from typing import Any, cast
+from urllib.parse import quote, urlsplit
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from client.errors import InvalidNameError
+from platform_ui.browser import is_known_browser
+from platform_ui.db import Sessions
 from platform_ui.errors import (
+    WHOLE_FORM,
     ConfirmationNeededError,
     InvalidRequestError,
     NotFoundError,
@@ -31,10 +37,12 @@ from platform_ui.web import Page
 
 _log = logging.getLogger(__name__)
 
+_Finder = Callable[[Request, AsyncSession], Awaitable[object]]
 API_PREFIX = "/api/"
 PROBLEM_TYPE = "application/problem+json"
 EXPLANATION = "/explain"
 _EXPLAINED = ("/companies/", "/systems/", "/contracts/")
+_OWN_PATH = re.compile(r"/(?![/\\])")  # what goes on with a slash names another host
 # What a person can do about an error on a page of its own.
 _STEPS = {ConfirmationNeededError: "/account/confirm", SecondFactorNeededError: "/account/second-factor"}
 
@@ -78,19 +86,24 @@ def problem(request: Request, error: PlatformError, status: int) -> Response:
     if isinstance(error, InvalidRequestError):
         body["errors"] = error.faults
     elif error.fields:
-        body["errors"] = [{"pointer": f"/{name}", "detail": text} for name, text in error.fields.items()]
+        body["errors"] = [
+            {"pointer": "" if name == WHOLE_FORM else f"/{name}", "detail": text}
+            for name, text in error.fields.items()
+        ]
     return JSONResponse(body, status_code=status, media_type=PROBLEM_TYPE)
 
 
 def explanation_of(request: Request, status: int) -> str:
     """Return the address of the page that explains a refusal to somebody who is logged in, or an empty text.
 
-    It is the same for what is somebody else's and for what is not there.
+    It is the same for what is somebody else's and for what is not there; an address that no page has refuses
+    nothing.
     """
     path = request.url.path
     is_refusal = status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
     is_about = path.removeprefix("/api/v1").startswith(_EXPLAINED)
-    if not is_refusal or not is_about or getattr(request.state, "user", None) is None:
+    is_page = request.scope.get("endpoint") is not None
+    if not (is_refusal and is_about and is_page) or getattr(request.state, "user", None) is None:
         return ""
     return f"{EXPLANATION}?asked={quote(path, safe='/')}"
 
@@ -116,8 +129,26 @@ def _answer(request: Request, error: PlatformError, status: int) -> Response:
             return RedirectResponse(f"{address}{_following(request)}", status_code=HTTPStatus.SEE_OTHER)
     explanation = explanation_of(request, status)
     return Page(request).render(
-        "errors/error.html", status=status, error=error, status_code=status, explanation=explanation
+        "errors/error.html",
+        status=status,
+        error=error,
+        status_code=status,
+        explanation=explanation,
+        before=_before(request),
     )
+
+
+def _before(request: Request) -> str:
+    """Return the address of our page whose form was refused; empty where there is none, or nobody says."""
+    if request.method == "GET":
+        return ""
+    try:
+        came_from = urlsplit(request.headers.get("referer", ""))
+    except ValueError:  # no address at all
+        return ""
+    if came_from.netloc != request.url.netloc or not _OWN_PATH.match(came_from.path):
+        return ""
+    return f"{came_from.path}?{came_from.query}" if came_from.query else came_from.path
 
 
 def _to_login(request: Request, error: PlatformError) -> Response:
@@ -159,6 +190,7 @@ async def _on_answered_before(_request: Request, error: Exception) -> Response:
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
+    await _recognise(request)
     status = error.status_code if isinstance(error, HTTPException) else HTTPStatus.INTERNAL_SERVER_ERROR
     phrase = HTTPStatus(status).phrase
     known = PlatformError(
@@ -169,6 +201,17 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     for name, value in (getattr(error, "headers", None) or {}).items():
         response.headers[name] = value
     return response
+
+
+async def _recognise(request: Request) -> None:
+    """Find out who asks where no route did, for the frame of the page; without a database it is nobody."""
+    if hasattr(request.state, "user") or wants_problem(request) or not is_known_browser(request):
+        return
+    try:
+        async with cast(Sessions, request.app.state.sessions)() as session:
+            await cast(_Finder, request.app.state.find_principal)(request, session)
+    except SQLAlchemyError as unreachable:
+        _log.warning("%s: nobody is known for this page: %s", request.url.path, type(unreachable).__name__)
 
 
 async def _on_surprise(request: Request, error: Exception) -> Response:

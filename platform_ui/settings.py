@@ -25,11 +25,14 @@ connection. A missing or malformed setting stops the start and is named in the m
 | ``DTWIN_SENSORTHINGS__URL`` | ``http://host:port`` | required |
 | ``DTWIN_SENSORTHINGS__TOKEN`` | the service's admin token (also ``..._FILE``) | access is not administered |
 | ``DTWIN_SCHEMA_REGISTRY__URL`` | where schemas of records are published (also ``..._FILE``) | nowhere |
+| ``DTWIN_MQTT__PUBLIC_URL`` | the MQTT broker as devices reach it | ``DTWIN_MQTT__URL`` |
+| ``DTWIN_MQTT__URL`` | the MQTT broker, ``mqtts://host:port`` | none is shown |
 | ``DTWIN_RUNNER__DIRECTORY`` | the folder shared with ``python -m streamhub runner`` | required |
 | ``DTWIN_AUDIT__KEY_FILE`` | the key that seals the audit log each day | it is not sealed |
 | ``DTWIN_PKI__DIRECTORY`` | the folder of the certificate authority | no certificates are issued |
 | ``DTWIN_PKI__PASSPHRASE`` | opens the authority's key (also ``..._FILE``) | required with the folder |
 | ``DTWIN_PKI__CLIENT_DAYS`` | how long certificates of client apps count [d] | 30 |
+| ``DTWIN_RECORDER__PROGRESS_FILE`` and others | parts to look at: ``part_settings`` | |
 | ``DTWIN_ACL__*`` | access rules and quotas: ``acl_settings`` | |
 | ``DTWIN_LIMITS__*`` | what stream apps of a company may take: ``limit_settings`` | |
 
@@ -53,6 +56,7 @@ from platform_ui.acl_settings import AclSettings
 from platform_ui.browser import SESSION_SECONDS, WebRules
 from platform_ui.browser.origin import Network, host_name, parse_networks
 from platform_ui.limit_settings import LimitSettings
+from platform_ui.part_settings import PartSettings
 from platform_ui.setting_values import Mode, listed, mode_of, required, secret_of, strong, whole
 
 DEFAULT_PORT = 1908  # the seed's port of the platform
@@ -115,6 +119,7 @@ class PlatformSettings:
     security: KafkaSecurity = field(default_factory=KafkaSecurity)
     sensorthings_token: str = field(default="", repr=False)
     schema_registry_url: str = field(default="", repr=False)
+    mqtt_url: str = ""
     pki_directory: Path | None = None
     audit_key_file: Path | None = None
     pki_passphrase: str = field(default="", repr=False)
@@ -128,6 +133,7 @@ class PlatformSettings:
     attempts_per_address: int = DEFAULT_ATTEMPTS_PER_ADDRESS
     acl: AclSettings = field(default_factory=AclSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
+    parts: PartSettings = field(default_factory=PartSettings)
 
     @property
     def gost_servers(self) -> str:
@@ -160,6 +166,7 @@ class PlatformSettings:
             security=KafkaSecurity.from_environment(environment),
             sensorthings_token=_sensorthings_token(environment, mode),
             schema_registry_url=_schema_registry_url(environment),
+            mqtt_url=_mqtt_url(environment),
             pki_directory=_pki_directory(environment),
             audit_key_file=_audit_key_file(environment),
             pki_passphrase=strong("DTWIN_PKI__PASSPHRASE", _pki_passphrase(environment), mode),
@@ -184,6 +191,7 @@ class PlatformSettings:
             ),
             acl=AclSettings.from_environment(environment),
             limits=LimitSettings.from_environment(environment),
+            parts=PartSettings.from_environment(environment),
         )
 
 
@@ -312,6 +320,20 @@ def _schema_registry_url(environment: Mapping[str, str]) -> str:
     if text and (parts.scheme not in {"http", "https"} or not parts.hostname):
         raise ConfigurationError(f"{name} must look like https://user:password@registry.example.org:8081")
     return text.rstrip("/")
+
+
+def _mqtt_url(environment: Mapping[str, str]) -> str:
+    """Return where devices reach the MQTT broker, or nothing when there is none."""
+    name = "DTWIN_MQTT__PUBLIC_URL"
+    text = environment.get(name, "").strip()
+    if not text:
+        given = environment.get("DTWIN_MQTT__URL", "").strip()
+        # The bridge may reach its broker without TLS; devices with our certificates cannot.
+        return given if given.startswith("mqtts://") else ""
+    parts = urlsplit(text)
+    if parts.scheme != "mqtts" or not parts.hostname:
+        raise ConfigurationError(f"{name} is {text!r}: it must look like mqtts://mqtt.example.org:8883")
+    return text
 
 
 def _port(environment: Mapping[str, str]) -> int:

@@ -9,12 +9,15 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from client.version import product_version
 from sensorthings.access.setting_up import make_gate
+from sensorthings.changes.keeping import forgetting_idle_readers
+from sensorthings.changes.routes import make_changes_router
 from sensorthings.database import Database
 from sensorthings.http import problems
 from sensorthings.http.access_routes import make_access_router
 from sensorthings.http.endpoint import Endpoint, is_ours
-from sensorthings.http.health import MeasuringMiddleware, Metrics, make_health_router, product_version
+from sensorthings.http.health import MeasuringMiddleware, Metrics, make_health_router
 from sensorthings.http.service import StandardService
 from sensorthings.outbox.relay import Relay
 from sensorthings.outbox.setting_up import make_relay, sending
@@ -33,8 +36,9 @@ def create_app(settings: Settings) -> ASGIApp:
     database = make_database(settings)
     gate = make_gate(settings, database)
     metrics = Metrics()
-    around = _around(database, metrics, settings.retention_interval_s, make_relay(settings))
+    around = _around(database, metrics, settings, make_relay(settings))
     around.include_router(make_access_router(database, gate))
+    around.include_router(make_changes_router(database, gate))
     service = StandardService(database, settings, Planner(), SpatialEngine(database))
     endpoint = Endpoint(service, gate.authenticate, settings)
 
@@ -50,16 +54,18 @@ def application() -> ASGIApp:
     return create_app(read_settings())
 
 
-def _around(
-    database: Database, metrics: Metrics, retention_interval_s: float, relay: Relay | None
-) -> FastAPI:
+def _around(database: Database, metrics: Metrics, settings: Settings, relay: Relay | None) -> FastAPI:
     """Make what is around SensorThings itself: health, metrics, administration, start and end."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await database.open()
         try:
-            async with keep_retention(database, retention_interval_s), sending(relay):
+            async with (
+                keep_retention(database, settings.retention_interval_s),
+                forgetting_idle_readers(database, settings.changes_kept_s),
+                sending(relay),
+            ):
                 yield
         finally:
             await database.close()

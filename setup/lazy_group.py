@@ -101,6 +101,27 @@ MOUNTS = {
         (("msgspec", "psycopg", "psutil"), "platform"),
         prepare="setup.recording",
     ),
+    "mqtt": Mount(
+        "setup.mqtt_commands",
+        "mqtt",
+        "Give an MQTT broker rules and certificates that follow what is registered.",
+        (("sqlalchemy", "psycopg", "fastapi", "psutil"), "platform"),
+        prepare="setup.acl_commands",
+    ),
+    "bridge": Mount(
+        "setup.bridge_commands",
+        "bridge",
+        "Join an MQTT broker to Kafka, both ways.",
+        (("paho", "msgspec", "prometheus_client", "psutil"), "mqtt"),
+        prepare="setup.bridge_commands",
+    ),
+    "sink": Mount(
+        "setup.sink_commands",
+        "sink",
+        "Copy the records of a system to Elasticsearch, once each.",
+        (("elasticsearch", "orjson", "msgspec", "psutil"), "elasticsearch"),
+        prepare="setup.sink_commands",
+    ),
     "pki": Mount(
         "setup.pki_commands",
         "pki",
@@ -112,6 +133,19 @@ MOUNTS = {
         "proxy",
         "Put one TLS port in front of platform and SensorThings (nginx).",
         (("cryptography", "jinja2", "psutil"), "local"),
+    ),
+    "notebook": Mount(
+        "setup.notebook.commands",
+        "notebook",
+        "Open JupyterLab, connected: frames of what was measured.",
+        (("jupyterlab", "ipykernel", "matplotlib", "pandas", "pyarrow", "psutil"), "analytics"),
+    ),
+    "provision": Mount(
+        "setup.provision_commands",
+        "provision",
+        "Write files for Grafana, Kibana and Prometheus, made of what is registered.",
+        (("yaml",), "command"),
+        panel=ON_A_PLATFORM,
     ),
     **{
         name: Mount(

@@ -34,49 +34,62 @@ def recorder_settings(home: Home, addresses: Addresses) -> dict[str, str]:
     return {
         _DATABASE: database_url(addresses.postgres, "sensorthings"),
         "DTWIN_RECORDER__PROGRESS_FILE": str(home.recorder_progress_file),
+        **addresses.metrics_settings("recorder"),
     }
 
 
-def wait_until_allowed(addresses: Addresses, timeout_s: float) -> None:
-    """Wait until the platform has brought the recorder's access rules to the broker.
+def wait_until_allowed(
+    addresses: Addresses, timeout_s: float, service: str = "recorder", group: str = RECORDER_GROUP
+) -> None:
+    """Wait until the platform has brought a service's access rules to the broker.
+
+    Args:
+        addresses: Where the broker is, and who signs certificates.
+        timeout_s: Longest wait [s].
+        service: Which one.
+        group: Consumer group that it reads for.
 
     Raises:
-        PartNotReadyError: the recorder may not read for its group within `timeout_s` [s].
+        PartNotReadyError: it may not read for its group within that time.
     """
-    settings = KafkaSecurity.from_environment(addresses.kafka_settings("recorder")).to_librdkafka()
+    settings = KafkaSecurity.from_environment(addresses.kafka_settings(service)).to_librdkafka()
     admin = AdminClient({"bootstrap.servers": addresses.kafka, "log_level": 0, **settings})
     deadline = time.monotonic() + timeout_s
     while True:
-        future = admin.describe_consumer_groups([RECORDER_GROUP], request_timeout=_REQUEST_TIMEOUT_S)[
-            RECORDER_GROUP
-        ]
+        future = admin.describe_consumer_groups([group], request_timeout=_REQUEST_TIMEOUT_S)[group]
         try:
             future.result(_REQUEST_TIMEOUT_S + 1)
         except (KafkaException, TimeoutError) as error:
             if time.monotonic() > deadline:
                 raise PartNotReadyError(
-                    f"The recorder has no access rules within {timeout_s:g} s ({error}): dtwin logs platform"
+                    f"The {service} has no access rules within {timeout_s:g} s ({error}): dtwin logs platform"
                 ) from error
             time.sleep(_PAUSE_S)
         else:
             return
 
 
-def wait_for_recorder(home: Home, process: ProcessIdentity, timeout_s: float) -> None:
-    """Wait until a recorder writes its progress.
+def wait_for_progress(name: str, file: Path, process: ProcessIdentity, timeout_s: float) -> None:
+    """Wait until a part writes its progress.
+
+    Args:
+        name: Which part.
+        file: Where it writes.
+        process: Its process: what an earlier one wrote does not count.
+        timeout_s: Longest wait [s].
 
     Raises:
-        PartNotReadyError: it ended, or wrote nothing within `timeout_s` [s].
+        PartNotReadyError: it ended, or wrote nothing within that time.
     """
     deadline = time.monotonic() + timeout_s
     while True:
-        progress = read_progress(home.recorder_progress_file)
+        progress = read_progress(file)
         if progress is not None and progress.pid == process.pid:
             return
         if not process.is_running():
-            raise PartNotReadyError("The recorder ended while starting: dtwin logs recorder")
+            raise PartNotReadyError(f"The {name} ended while starting: dtwin logs {name}")
         if time.monotonic() > deadline:
-            raise PartNotReadyError(f"The recorder did not start within {timeout_s:g} s.")
+            raise PartNotReadyError(f"The {name} did not start within {timeout_s:g} s: dtwin logs {name}")
         time.sleep(_PAUSE_S)
 
 

@@ -12,7 +12,7 @@ import secrets
 import signal
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from client.errors import ConfigurationError
 from platform_ui.audit.keys import make_key
@@ -26,15 +26,32 @@ from setup.local.trust import OPERATOR, LocalTrust
 KAFKA_PORT = 9092
 SENSORTHINGS_PORT = 8084
 PLATFORM_PORT = 1908
+ELASTICSEARCH_PORT = 9200
+MQTT_PORT = 8883
 
-# Parts in the order in which they are shown; programs of the demo follow.
+# Parts in the order in which they are shown; optional ones and programs of the demo follow.
 PARTS = ("kafka", "postgres", "sensorthings", "recorder", "runner", "platform")
+
+BRIDGE = "mqtt-bridge"
+SINK = "elasticsearch-sink"  # of the demo; sinks of others are told their port by themselves
+BRIDGE_PROGRESS = "DTWIN_MQTT__PROGRESS_FILE"
+
+# Prometheus pages on loopback that are ours to place; the other services serve theirs where they listen.
+METRICS = {
+    "runner": ("DTWIN_RUNNER__METRICS_PORT", 9095),
+    "recorder": ("DTWIN_RECORDER__METRICS_PORT", 9096),
+    BRIDGE: ("DTWIN_MQTT__METRICS_PORT", 9097),
+    SINK: ("DTWIN_ELASTICSEARCH__METRICS_PORT", 9098),
+}
+METRICS_PURPOSE = "metrics"
 
 # A part given by URL is used instead of started.
 GIVEN_BY = {
     "kafka": "DTWIN_KAFKA__BOOTSTRAP_SERVERS",
     "postgres": "DTWIN_POSTGRES__URL",
     "sensorthings": "DTWIN_SENSORTHINGS__URL",
+    "elasticsearch": "DTWIN_ELASTICSEARCH__URL",
+    "mqtt": "DTWIN_MQTT__URL",
 }
 
 _PROTECTION = ("DTWIN_KAFKA__SECURITY_PROTOCOL", "DTWIN_KAFKA__SSL_", "DTWIN_KAFKA__SASL_")
@@ -57,6 +74,9 @@ class Addresses:
         postgres: libpq URL of the maintenance database.
         sensorthings: `http://host:port`.
         platform: `http://host:port`.
+        elasticsearch: `http(s)://host:port`; empty when nobody asked for it.
+        mqtt: `mqtts://host:port`; empty when nobody asked for it.
+        metrics: Ports of Prometheus pages by part, of `METRICS`; without those that have none.
     """
 
     kafka: str
@@ -65,6 +85,19 @@ class Addresses:
     platform: str
     trust: LocalTrust | None = None
     sensorthings_token_file: str = ""
+    elasticsearch: str = ""
+    mqtt: str = ""
+    metrics: Mapping[str, int] = field(default_factory=dict)
+
+    def metrics_settings(self, part: str) -> dict[str, str]:
+        """Return the setting that places a part's Prometheus page; nothing when it has none."""
+        port = self.metrics.get(part)
+        return {METRICS[part][0]: str(port)} if port else {}
+
+    def metrics_ports(self, part: str) -> dict[str, int]:
+        """Return what is recorded of a part's Prometheus page; nothing when it has none."""
+        port = self.metrics.get(part)
+        return {METRICS_PURPOSE: port} if port else {}
 
     def kafka_settings(self, service: str | None) -> dict[str, str]:
         """Return the environment with which a service reaches the broker.
@@ -86,6 +119,13 @@ def given_address(part: str, environment: Mapping[str, str] = os.environ) -> str
 def wanted_port(part: str, default: int, environment: Mapping[str, str] = os.environ) -> int:
     """Return the port that a part should listen on if free: `DTWIN_<PART>__PORT`, else its usual one."""
     text = environment.get(f"DTWIN_{part.upper()}__PORT", "")
+    return int(text) if text.isdecimal() else default
+
+
+def wanted_metrics_port(part: str, environment: Mapping[str, str] = os.environ) -> int:
+    """Return the port that a part's Prometheus page should have if free; 0 for none."""
+    name, default = METRICS[part]
+    text = environment.get(name, "")
     return int(text) if text.isdecimal() else default
 
 
@@ -141,18 +181,30 @@ def stack_environment(home: Home, addresses: Addresses, service: str | None = OP
     if addresses.trust is not None:
         # What our own environment says of another broker does not count for this one.
         base = {name: value for name, value in base.items() if not name.startswith(_PROTECTION)}
+    optional = {"DTWIN_ELASTICSEARCH__URL": addresses.elasticsearch, "DTWIN_MQTT__URL": addresses.mqtt}
     return {
         **base,
         **addresses.kafka_settings(service),
+        **{name: address for name, address in optional.items() if address},
         "DTWIN_KAFKA__BOOTSTRAP_SERVERS": addresses.kafka,
         "DTWIN_SENSORTHINGS__URL": addresses.sensorthings,
         "DTWIN_RUNNER__DIRECTORY": str(home.runner),
     }
 
 
+def mqtt_for_devices(addresses: Addresses, environment: Mapping[str, str] = os.environ) -> str:
+    """Return where devices reach MQTT: as the operator says, else the broker itself; empty for nowhere."""
+    if not addresses.mqtt:
+        return ""
+    # The bridge may reach its broker without TLS; devices with our certificates cannot.
+    own = addresses.mqtt if addresses.mqtt.startswith("mqtts://") else ""
+    return environment.get("DTWIN_MQTT__PUBLIC_URL") or own
+
+
 def sensorthings_settings(addresses: Addresses) -> dict[str, str]:
     """Return the settings of the SensorThings service; its admin token is handed over as a file's name."""
     host, _, port = addresses.sensorthings.partition("://")[2].partition(":")
+    endpoints = os.environ.get("DTWIN_SENSORTHINGS__MQTT_ENDPOINTS") or mqtt_for_devices(addresses)
     return {
         "DTWIN_SENSORTHINGS__DATABASE_URL": database_url(addresses.postgres, "sensorthings"),
         "DTWIN_SENSORTHINGS__HOST": host,
@@ -162,7 +214,7 @@ def sensorthings_settings(addresses: Addresses) -> dict[str, str]:
         or addresses.sensorthings,
         "DTWIN_SENSORTHINGS__OUTBOX": "true",
         "DTWIN_SENSORTHINGS__ADMIN_TOKEN_FILE": addresses.sensorthings_token_file,
-    }
+    } | ({"DTWIN_SENSORTHINGS__MQTT_ENDPOINTS": endpoints} if endpoints else {})
 
 
 def platform_settings(home: Home, addresses: Addresses, mode: str) -> dict[str, str]:
@@ -185,7 +237,23 @@ def platform_settings(home: Home, addresses: Addresses, mode: str) -> dict[str, 
             "DTWIN_PLATFORM__SECRET_KEY_FILE": str(home.secret_key_file),
             "DTWIN_AUDIT__KEY_FILE": str(home.audit_key_file),
         }
+        | platform_looks_at(home, addresses)
     )
+
+
+def platform_looks_at(home: Home, addresses: Addresses) -> dict[str, str]:
+    """Return the settings by which the platform knows of parts that it does not talk to.
+
+    They are recorded as its own, so it starts again when MQTT or Elasticsearch is added to a running stack.
+    """
+    found = {}
+    if addresses.sensorthings_token_file:  # else nobody here records
+        found["DTWIN_RECORDER__PROGRESS_FILE"] = str(home.recorder_progress_file)
+    if addresses.elasticsearch:
+        found["DTWIN_ELASTICSEARCH__PROGRESS_FILE"] = str(home.sink_progress_file)
+    if addresses.mqtt:
+        found |= {"DTWIN_MQTT__URL": addresses.mqtt, BRIDGE_PROGRESS: str(home.mqtt_progress_file)}
+    return found
 
 
 def ensure_secrets(home: Home) -> None:

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
 from rich.table import Table
 
-from setup.local.answers import Answer, ask_broker, ask_database, ask_health
+from setup.local.answers import (
+    Answer,
+    ask_bridge,
+    ask_broker,
+    ask_database,
+    ask_elasticsearch,
+    ask_health,
+    ask_mqtt,
+)
 from setup.local.paths import Home
+from setup.local.ports import is_answering
 from setup.local.postgres import libpq_url, socket_url
 from setup.local.processes import ProcessIdentity
 from setup.local.state import PartState, StateFile
-from setup.services import PARTS
+from setup.services import BRIDGE, BRIDGE_PROGRESS, PARTS
 from setup.stream_apps import stream_apps
 from streamhub.runner import AppStatus
 
@@ -50,7 +60,7 @@ def collect_status(home: Home) -> list[PartStatus]:
     recorded = StateFile(home.state_file).parts()
     rows = [_row(recorded[name]) if name in recorded else PartStatus(name, "stopped") for name in PARTS]
     rows += [_row(part) for name, part in recorded.items() if name not in PARTS]
-    rows += [_app_row(app) for app in stream_apps(home.runner)]
+    rows += [_app_row(app, has_runner="runner" in recorded) for app in stream_apps(home.runner)]
     return rows
 
 
@@ -80,19 +90,52 @@ def status_json(rows: list[PartStatus]) -> list[dict[str, object]]:
 
 def ask_part(part: PartState) -> Answer:
     """Ask a running part whether it can do its work."""
-    if part.name == "kafka":
-        return ask_broker(part.address, dict(os.environ) | part.settings, 3)
-    if part.name == "postgres":
-        given = os.environ.get("DTWIN_POSTGRES__URL", "")
-        return ask_database(libpq_url(given) if part.is_given else socket_url(Path(part.address)))
-    if part.address.startswith("http"):
-        return ask_health(part.address)
-    return Answer(ready=True, detail="")
+    ask = _ASKED.get(part.name)
+    if ask is not None:
+        return ask(part)
+    return ask_health(part.address) if part.address.startswith("http") else Answer(ready=True, detail="")
 
 
-def _app_row(app: AppStatus) -> PartStatus:
+def _ask_kafka(part: PartState) -> Answer:
+    return ask_broker(part.address, dict(os.environ) | part.settings, 3)
+
+
+def _ask_postgres(part: PartState) -> Answer:
+    given = os.environ.get("DTWIN_POSTGRES__URL", "")
+    return ask_database(libpq_url(given) if part.is_given else socket_url(Path(part.address)))
+
+
+def _ask_elasticsearch(part: PartState) -> Answer:
+    return ask_elasticsearch(part.address, os.environ if part.is_given else {})
+
+
+def _ask_mqtt(part: PartState) -> Answer:
+    if part.is_given:
+        return ask_mqtt(part.address, os.environ)
+    # It talks to nobody without a certificate, but it listens only when it knows the rules.
+    listens = is_answering(part.ports["client"])
+    return Answer(ready=listens, detail="" if listens else "no connection")
+
+
+def _ask_bridge(part: PartState) -> Answer:
+    return ask_bridge(Path(part.settings[BRIDGE_PROGRESS]))
+
+
+_ASKED: Mapping[str, Callable[[PartState], Answer]] = {
+    "kafka": _ask_kafka,
+    "postgres": _ask_postgres,
+    "elasticsearch": _ask_elasticsearch,
+    "mqtt": _ask_mqtt,
+    BRIDGE: _ask_bridge,
+}
+
+
+def _app_row(app: AppStatus, *, has_runner: bool) -> PartStatus:
     process = None if app.pid is None else ProcessIdentity.of(app.pid)
     state = {"running": "running", "stopped": "stopped"}.get(app.state, "not ready")
+    detail = "" if state != "not ready" else f"{app.state}: {app.cause}"
+    if app.state == "unknown" and process is None and not has_runner:
+        state, detail = "stopped", "starts with the runner"  # the stack is down, nothing is wrong
     return PartStatus(
         f"stream app {app.app_id.rpartition('.')[2]}",
         state,
@@ -100,7 +143,7 @@ def _app_row(app: AppStatus) -> PartStatus:
         app.app_id.rpartition(".")[0],
         app.started_at,
         0 if process is None else process.memory_bytes(),
-        "" if state != "not ready" else f"{app.state}: {app.cause}",
+        detail,
     )
 
 

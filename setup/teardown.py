@@ -19,7 +19,11 @@ from setup.stack import WAITING
 from setup.stream_apps import shut_runner_down
 
 # Each group ends together, after the one before it: programs want their services until their last record.
-_GROUPS = (("platform", "runner"), ("sensorthings", "recorder"), ("kafka", "postgres"))
+_GROUPS = (
+    ("platform", "runner", "mqtt-bridge"),
+    ("sensorthings", "recorder", "mqtt"),
+    ("kafka", "postgres", "elasticsearch"),
+)
 
 
 def take_down(home: Home, report: Report, *, purge: bool = False) -> bool:
@@ -83,6 +87,8 @@ def _remove_files(home: Home) -> None:
     for folder in (
         home.kafka,
         home.postgres,
+        home.elasticsearch,
+        home.mqtt,
         home.runner,
         home.logs,
         home.pki,
@@ -95,5 +101,6 @@ def _remove_files(home: Home) -> None:
         home.demo_loaded_file,
         home.demo_lock_file,
         home.recorder_progress_file,
+        home.sink_progress_file,
     ):
         file.unlink(missing_ok=True)

@@ -1,16 +1,18 @@
 """Command line of the room: `python -m streamhub app run ...`, `query run ...`, `runner --directory D`."""
 
 import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from client.errors import DigitalTwinError
 from streamhub import commands
+from streamhub.commands.outcome import explained
+from streamhub.engine.sinks.metrics import serve_metrics
+from streamhub.runner import RunnerDirectory
 from streamhub.runner.daemon import run_daemon
 from streamhub.runner.launchers.choosing import LauncherName, open_launcher
+from streamhub.runner.metrics import RunnerCollector
 from streamhub.runner.supervisor import RunnerSettings
 
 main = typer.Typer(help="Stream apps between systems.", no_args_is_help=True, pretty_exceptions_enable=False)
@@ -46,9 +48,18 @@ def runner(
     launcher: Annotated[
         LauncherName, typer.Option(envvar="DTWIN_RUNNER__LAUNCHER", help="What runs the apps.")
     ] = LauncherName.PROCESSES,
+    metrics_port: Annotated[
+        int,
+        typer.Option(
+            envvar="DTWIN_RUNNER__METRICS_PORT",
+            min=0,
+            max=65535,
+            help="Prometheus port on 127.0.0.1 with the figures of all apps; 0 for none.",
+        ),
+    ] = 0,
 ) -> None:
     """Keep the apps of a directory running; SIGTERM stops them all, SIGHUP leaves without stopping them."""
-    try:
+    with explained():
         run_daemon(
             directory,
             RunnerSettings(
@@ -59,10 +70,8 @@ def runner(
                 most_failures=most_failures,
             ),
             lambda path: open_launcher(launcher, path, os.environ, stop_grace),
+            lambda path: serve_metrics(metrics_port, RunnerCollector(RunnerDirectory(path))),
         )
-    except DigitalTwinError as error:
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 """Fixtures that every kind of test may ask for: real services, started once per run and only when asked for.
 
 A service given by URL in the environment is used instead of started, with the same names as `dtwin up`:
-`DTWIN_KAFKA__BOOTSTRAP_SERVERS`, `DTWIN_POSTGRES__URL`, `DTWIN_SENSORTHINGS__URL`.
+`DTWIN_KAFKA__BOOTSTRAP_SERVERS`, `DTWIN_POSTGRES__URL`, `DTWIN_SENSORTHINGS__URL`,
+`DTWIN_ELASTICSEARCH__URL`.
 """
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import re
@@ -14,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 import pytest_socket
 
@@ -21,7 +24,11 @@ if TYPE_CHECKING:
     from setup.local.kafka import LocalKafka
 
 _UNIT = Path(__file__).parent / "unit"
-_READY_TIMEOUT_S = 60.0
+_READY_TIMEOUT_S = 120.0
+
+# How long an example takes says more about what else runs on a machine than about the code.
+hypothesis.settings.register_profile("house", deadline=None)
+hypothesis.settings.load_profile("house")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -29,6 +36,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.path.is_relative_to(_UNIT):
         # Unix sockets stay: an asyncio event loop is made of a pair of them.
         pytest_socket.disable_socket(allow_unix_socket=True)
+
+
+def pytest_collection_finish() -> None:
+    """Take what was imported for all tests out of the collection of garbage: it stays until the end."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -39,6 +52,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.kafka)
         if names & {"postgres_url", "new_database", "sensorthings_url"}:
             item.add_marker(pytest.mark.postgres)
+        if "elasticsearch_url" in names:
+            item.add_marker(pytest.mark.elasticsearch)
 
 
 @pytest.fixture(scope="session")
@@ -110,6 +125,24 @@ def new_database(postgres_url: str) -> Callable[[str], str]:
         return database_url(postgres_url, name)
 
     return create
+
+
+@pytest.fixture(scope="session")
+def elasticsearch_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """`http://127.0.0.1:PORT` of a real node without login; its indices are shared by all tests of a run."""
+    given = os.environ.get("DTWIN_ELASTICSEARCH__URL")
+    if given:
+        yield given.rstrip("/")
+        return
+    from setup.local.elasticsearch import LocalElasticsearch
+
+    node = LocalElasticsearch(tmp_path_factory.mktemp("elasticsearch"))
+    node.start()
+    try:
+        node.wait_ready(2 * _READY_TIMEOUT_S)  # it loads thousands of classes before it listens
+        yield node.url
+    finally:
+        node.stop()
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from pathlib import Path
 from setup.local.ports import any_free_port
 from setup.local.processes import log_tail, start_process
 
-_READY_TIMEOUT_S = 60.0
+_READY_TIMEOUT_S = 120.0
 
 
 @contextmanager
@@ -23,12 +23,12 @@ def running_service(database_url: str, folder: Path, *arguments: str, **settings
         database_url: SQLAlchemy URL of its database; tables are made.
         folder: Where its log goes (`service.log`).
         arguments: More words of its command line, as `--workers 2`.
-        settings: Its settings by name, as `anonymous="write"`.
+        settings: Its settings by name, as `anonymous="write"`; a free port unless `port` is among them.
 
     Raises:
         RuntimeError: it did not start; the message ends with its log.
     """
-    port = any_free_port()
+    port = int(settings.pop("port", 0)) or any_free_port()
     address = f"http://127.0.0.1:{port}"
     log_file = folder / "service.log"
     chosen = {"database_url": database_url, "root_url": address, "anonymous": "write"} | settings
@@ -52,7 +52,7 @@ def running_service(database_url: str, folder: Path, *arguments: str, **settings
 
 def _is_ready(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 (an address made above)
+        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 (an address made above)
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False

@@ -5,22 +5,29 @@ and run by `python -m adapters.observation_store`.
 """
 
 import logging
-import sys
-import time
-from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from adapters.observation_store.running import RunOptions, run_recorder
+from adapters.observation_store.running import run_recorder
 from adapters.observation_store.settings import PREFIX, RecorderSettings
-from streamhub.commands.outcome import EXIT_UNAVAILABLE, explained, fail
-from streamhub.engine.progress import AppProgress, read_progress
+from streamhub.commands.outcome import explained
+from streamhub.commands.standing import (
+    Output,
+    OutputForm,
+    lag_text,
+    read_standing,
+    refused_text,
+    reporting,
+    set_up_logging,
+    show_standing,
+)
+from streamhub.engine.progress import AppProgress
+from streamhub.engine.sinks.settings import RunOptions
 
-_REPORT_INTERVAL_S: Final = 30.0
-_STALE_S: Final = 10.0
+# News of its pool are the recorder's own.
+_SILENT: Final = (("psycopg.pool", logging.ERROR),)
 
 recorder = typer.Typer(
     name="recorder",
@@ -42,13 +49,6 @@ BatchRecords = Annotated[
 ]
 
 
-class OutputForm(StrEnum):
-    """How a command writes its result."""
-
-    TABLE = "table"
-    JSON = "json"
-
-
 @recorder.command()
 def run(
     *,
@@ -67,13 +67,13 @@ def run(
     ] = 0,
 ) -> None:
     """Record until stopped; several copies share the work."""
-    _set_up_logging()
+    set_up_logging(_SILENT)
     with explained():
         settings = RecorderSettings.from_environment(
             topics=tuple(topic) if topic else None, batch_records=batch_records, copy=copy
         )
         options = RunOptions(progress_file=progress_file, metrics_port=metrics_port)
-        run_recorder(settings, options, _Reporter())
+        run_recorder(settings, options, reporting("recorder", _sentence))
 
 
 @recorder.command()
@@ -83,12 +83,12 @@ def replay(topic: Topics = None, batch_records: BatchRecords = None) -> None:
     The running recorder may go on meanwhile. Records that cannot be stored are only counted: their dead
     letters are there already.
     """
-    _set_up_logging()
+    set_up_logging(_SILENT)
     with explained():
         settings = RecorderSettings.from_environment(
             topics=tuple(topic) if topic else None, batch_records=batch_records, grace_s=0.0
         )
-        last = run_recorder(settings, RunOptions(is_replay=True), _Reporter())
+        last = run_recorder(settings, RunOptions(is_replay=True), reporting("recorder", _sentence))
     typer.echo(f"{_sentence(last)}")
 
 
@@ -96,51 +96,17 @@ def replay(topic: Topics = None, batch_records: BatchRecords = None) -> None:
 def status(
     *,
     progress_file: ProgressFile = None,
-    output: Annotated[OutputForm, typer.Option("-o", "--output", help="table or json.")] = OutputForm.TABLE,
+    output: Output = OutputForm.TABLE,
 ) -> None:
     """Show how far the recorder is; the exit code is 6 when it does not run."""
-    if progress_file is None:
-        fail(f"--progress-file is missing: give it, or set {PREFIX}PROGRESS_FILE", 2)
-    found = read_progress(progress_file)
-    if found is None:
-        fail(f"{progress_file} tells no progress: the recorder has not run yet", EXIT_UNAVAILABLE)
-    age_s = (datetime.now(UTC) - found.updated_at).total_seconds()
-    is_running = age_s < _STALE_S and found.state != "stopping"
-    if output is OutputForm.JSON:
-        typer.echo(found.to_json())
-    else:
-        typer.echo(f"{'running' if is_running else 'not running'}: {_sentence(found)}")
-        if found.trouble is not None:
-            typer.echo(f"  {found.trouble}")
-    if not is_running:
-        raise typer.Exit(EXIT_UNAVAILABLE)
-
-
-class _Reporter:
-    """Says on standard error how far it is, now and then."""
-
-    def __init__(self) -> None:
-        self._said_at = float("-inf")
-
-    def __call__(self, progress: AppProgress) -> None:
-        now = time.monotonic()
-        if progress.consumed and now - self._said_at > _REPORT_INTERVAL_S:
-            self._said_at = now
-            typer.echo(f"recorder: {_sentence(progress)}", err=True)
+    missing = f"--progress-file is missing: give it, or set {PREFIX}PROGRESS_FILE"
+    show_standing(read_standing(progress_file, "the recorder", missing), output, _sentence)
 
 
 def _sentence(progress: AppProgress) -> str:
-    refused = ", ".join(f"{number} {code}" for code, number in sorted(progress.dead_letters.items()))
-    lag = "unknown" if progress.lag is None else str(progress.lag)
+    # Records that were stored before, and forwarded ones whose originals are read too.
+    known = progress.consumed - progress.forwarded - progress.dead_lettered - progress.held
     return (
-        f"{progress.consumed} records read, {progress.forwarded} stored, "
-        f"{progress.dead_lettered} refused{f' ({refused})' if refused else ''}, {progress.held} held, "
-        f"{lag} waiting, {progress.input_rate:g}/s"
+        f"{progress.consumed} records read, {progress.forwarded} stored, {known} known already, "
+        f"{refused_text(progress)}, {progress.held} held, {lag_text(progress)}, {progress.input_rate:g}/s"
     )
-
-
-def _set_up_logging() -> None:
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # its news are the recorder's own

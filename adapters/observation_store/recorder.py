@@ -1,7 +1,7 @@
 """The recorder's loop: read, understand, store, and only then tell Kafka how far it came.
 
 What lives here: the order of the steps and what happens when one of them fails. What does not: the steps
-(`source`, `reading`, `catalogue`, `letters`, `sensorthings.store`).
+(`reading`, `catalogue`, `streamhub.engine.sinks`, `sensorthings.store`).
 
 How it works: while one batch is being stored, the next one is read and understood. A batch is stored in one
 transaction of the database; then refused records go to their dead-letter topics; then the offsets are
@@ -19,21 +19,12 @@ from functools import partial
 from typing import Final, NamedTuple, TypeVar
 
 import psycopg
-from confluent_kafka import KafkaError
 
 from adapters.observation_store.catalogue import Catalogue, Link, Stream
-from adapters.observation_store.letters import Letters, Refusal
-from adapters.observation_store.reading import (
-    CODE_NOT_STORABLE,
-    UNREADABLE_HEADERS,
-    Marks,
-    Reading,
-    read_marks,
-    read_record,
-)
+from adapters.observation_store.reading import CODE_NOT_STORABLE, read_record
 from adapters.observation_store.settings import RecorderSettings
-from adapters.observation_store.source import Source
 from client.errors import MessagingError, RecordFormatError
+from client.messaging.records import UNREADABLE_HEADERS
 from sensorthings.database import Database
 from sensorthings.errors import BusyError
 from sensorthings.store.batches import NewObservation
@@ -41,6 +32,10 @@ from sensorthings.store.observations import ObservationStore
 from sensorthings.store.partitions import ensure_partitions
 from streamhub.engine.counters import RecordCounts
 from streamhub.engine.dead_letters import CODE_HEADERS_NOT_TEXT
+from streamhub.engine.sinks.letters import Letters, Refusal
+from streamhub.engine.sinks.observed import ObservedSink
+from streamhub.engine.sinks.reading import Marks, Reading, read_marks
+from streamhub.engine.sinks.source import Source, not_beyond
 from streamhub.engine.work import Partition
 from streamhub.errors import StreamAppError
 
@@ -79,13 +74,11 @@ class _Batch(NamedTuple):
     consumed: int
 
 
-class Recorder:
+class Recorder(ObservedSink):
     """Stores what a source gives until it is stopped, or the source has no more.
 
     Attributes:
         committed: What was stored and told to Kafka; `forwarded` counts the rows stored.
-        trouble: Why it waits; None when it does not.
-        turned_at: When the loop last turned, by a monotonic clock [s].
         copies: Forwarded records left out because the recorder reads the topic they come from.
     """
 
@@ -99,54 +92,24 @@ class Recorder:
         *,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        super().__init__(source, monotonic)
         self._settings = settings
         self._database = database
         self._store = store
-        self._source = source
         self._letters = letters
-        self._monotonic = monotonic
         self._catalogue = Catalogue(database, monotonic)
         self._held: list[Reading] = []
         self._unknown: dict[Link, float] = {}
-        self._told: Mapping[Partition, int] = {}
         self._stopping = asyncio.Event()
         self._stop_at = float("inf")
         self._thread = ThreadPoolExecutor(1, "kafka")
         self.committed = RecordCounts()
-        self.trouble: str | None = None
-        self.turned_at = monotonic()
         self.copies = 0
-
-    @property
-    def positions(self) -> Mapping[Partition, int]:
-        """Offset up to which everything is stored, by partition."""
-        return self._told
-
-    @property
-    def is_assigned(self) -> bool:
-        """Whether the group has dealt out partitions to this copy, and it knows where they begin."""
-        return self._source.is_assigned and bool(self._told or not self._source.positions)
-
-    @property
-    def newest_ms(self) -> int:
-        """When the record read last was written to its topic [ms since 1970]; 0 before the first."""
-        return self._source.newest_ms
 
     def stop(self) -> None:
         """Ask to finish what was read and end; returns at once."""
         self._stop_at = min(self._stop_at, self._monotonic() + self._settings.stop_grace_s)
         self._stopping.set()
-
-    def note_error(self, error: KafkaError) -> None:
-        """Say what Kafka's client library complains about: the first of an outage in the log."""
-        if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-            return  # no system has topics yet, or one was removed
-        self._note(f"Kafka: {error.str()}")
-
-    def _note(self, text: str) -> None:
-        if self.trouble is None:
-            _log.warning("%s", text, extra={"action": "trouble"})
-        self.trouble = text
 
     async def run(self) -> None:
         """Work until stopped, or until the source has no more.
@@ -234,11 +197,8 @@ class Recorder:
             refusals = [*refusals, *outcome.refusals]
         if refusals:
             await self._patiently(partial(self._write_letters, refusals, counts))
-        positions = _before(held, batch.positions)
-        if positions != self._told:
-            await self._call(partial(self._source.commit, positions))
-            self._told = positions
-            self.trouble = None
+        positions = not_beyond((reading.message for reading in held), batch.positions)
+        await self._call(partial(self._commit, positions))
         self._held, counts.held = held, len(held)
         total = RecordCounts()
         total.add(self.committed)
@@ -330,18 +290,6 @@ class Recorder:
 
     async def _write_letters(self, refusals: Sequence[Refusal], counts: RecordCounts) -> None:
         await self._call(partial(self._letters.write, refusals, counts))
-
-
-def _before(held: Sequence[Reading], positions: Mapping[Partition, int]) -> Mapping[Partition, int]:
-    """Give the offsets that may be committed: not beyond a record that is held."""
-    if not held:
-        return positions
-    before = dict(positions)
-    for message in (reading.message for reading in held):
-        place = message.topic(), message.partition()
-        if place in before:
-            before[place] = min(before[place], message.offset())
-    return before
 
 
 def _fits(stream: Stream, result: object) -> bool:

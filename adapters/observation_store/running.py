@@ -9,49 +9,31 @@ import gc
 import logging
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from confluent_kafka import KafkaError
 from confluent_kafka.admin import AdminClient
-from prometheus_client import CollectorRegistry, start_http_server
 
-from adapters.observation_store.letters import CountedLetters, KafkaLetters
 from adapters.observation_store.recorder import Recorder
-from adapters.observation_store.settings import RecorderSettings, common_settings
-from adapters.observation_store.source import GroupSource, WholeSource
-from client.errors import ConfigurationError
+from adapters.observation_store.settings import RecorderSettings
 from sensorthings.database import Database
 from sensorthings.store.postgres import PostgresObservationStore
 from streamhub.engine.observer import LaneObserver, ProgressCollector
 from streamhub.engine.progress import AppProgress
+from streamhub.engine.sinks.letters import CountedLetters, KafkaLetters
+from streamhub.engine.sinks.metrics import serve_metrics
+from streamhub.engine.sinks.settings import RunOptions, common_settings
+from streamhub.engine.sinks.source import GroupSource, WholeSource
 
 _kafka_log = logging.getLogger("adapters.kafka")
 
 _OBSERVE_INTERVAL_S: Final = 1.0
-_METRICS_HOST: Final = "127.0.0.1"
 _CONNECTIONS: Final = 3
 _CONNECTION_WAIT_S: Final = 5.0
 # A batch makes tens of thousands of objects that die young without cycles.
 _GARBAGE_THRESHOLDS: Final = (200_000, 20, 20)
 
 Report = Callable[[AppProgress], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
-    """How a copy is run from the outside.
-
-    Attributes:
-        is_replay: Whether to read everything there is once and end, instead of going on as a group.
-        progress_file: Where to write progress each second.
-        metrics_port: Port of the Prometheus page on the loopback address; 0 for none.
-    """
-
-    is_replay: bool = False
-    progress_file: Path | None = None
-    metrics_port: int = 0
 
 
 def run_recorder(settings: RecorderSettings, options: RunOptions, report: Report) -> AppProgress:
@@ -80,12 +62,12 @@ async def _run(settings: RecorderSettings, options: RunOptions, report: Report) 
     recorder = _make_recorder(settings, database, is_replay=options.is_replay)
     admin = AdminClient({**common_settings(settings), "metadata.max.age.ms": 10_000}, logger=_kafka_log)
     observer = LaneObserver(recorder, admin, options.progress_file)
-    stop_metrics = _serve_metrics(settings, options, observer)
+    stop_metrics = serve_metrics(options.metrics_port, ProgressCollector(settings.group, observer))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, _stop, recorder, observer)
     await database.open()
-    watching = asyncio.create_task(_watch(observer, report))
+    watching = asyncio.create_task(_watch(recorder, observer, report))
     try:
         await recorder.run()
     finally:
@@ -116,29 +98,10 @@ def _stop(recorder: Recorder, observer: LaneObserver) -> None:
     recorder.stop()
 
 
-async def _watch(observer: LaneObserver, report: Report) -> None:
+async def _watch(recorder: Recorder, observer: LaneObserver, report: Report) -> None:
     while True:
-        report(observer.observe())
+        progress = observer.observe()
+        if progress.lag is not None:
+            recorder.note_answer()
+        report(progress)
         await asyncio.sleep(_OBSERVE_INTERVAL_S)
-
-
-def _serve_metrics(
-    settings: RecorderSettings, options: RunOptions, observer: LaneObserver
-) -> Callable[[], None]:
-    if not options.metrics_port:
-        return _nothing
-    registry = CollectorRegistry()
-    registry.register(ProgressCollector(settings.group, observer))
-    try:
-        server, _ = start_http_server(options.metrics_port, addr=_METRICS_HOST, registry=registry)
-    except OSError as error:
-        raise ConfigurationError(
-            f"metrics cannot be served on {_METRICS_HOST}:{options.metrics_port}: {error.strerror}. "
-            "Choose another --metrics-port",
-            setting="--metrics-port",
-        ) from error
-    return server.shutdown
-
-
-def _nothing() -> None:
-    """There is no page to close."""

@@ -1,20 +1,15 @@
-"""What topic and store hold, as counts and hashes that can be compared; knows nothing of the recorder's code.
+"""What topic and store hold, observation by observation; knows nothing of the recorder's code."""
 
-A hash is the sum of the SHA-256 of every observation, so that order does not matter and repetition does.
-"""
-
-import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Final
 from uuid import UUID
 
 import psycopg
 from confluent_kafka import Message
 
-from benchmarks.measuring.topics import read_committed
+from benchmarks.measuring.content import Content, content_of, distinct_records
 
-_MODULUS: Final = 2**256
 _KNOWN: Final = ("phenomenonTime", "resultTime", "result", "Datastream")
 _STORED: Final = """
 SELECT datastream.name, to_char(phenomenon, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
@@ -28,39 +23,15 @@ FROM (
 """
 
 
-class Content(NamedTuple):
-    """What one side holds.
-
-    Attributes:
-        number: Number of observations.
-        digest: Their hash.
-    """
-
-    number: int
-    digest: str
-
-
 def topic_content(bootstrap_servers: str, topics: Sequence[str]) -> Content:
     """Read topics with a plain consumer; records with one dt-id count once."""
-    seen: set[bytes] = set()
-
-    def lines() -> Iterator[str]:
-        for topic in topics:
-            for message in read_committed(bootstrap_servers, topic):
-                identifier = _identifier(message)
-                if identifier.bytes not in seen:
-                    seen.add(identifier.bytes)
-                    yield _line_of_record(message, identifier)
-
-    return _content(lines())
+    return content_of(
+        _line_of_record(message, UUID(identifier))
+        for identifier, message in distinct_records(bootstrap_servers, topics)
+    )
 
 
-def _identifier(message: Message) -> UUID:
-    headers = dict(message.headers() or ())
-    return UUID((headers["dt-id"] or b"").decode())  # type: ignore[union-attr]
-
-
-def _line_of_record(message: Message, identifier: UUID) -> str:
+def _line_of_record(message: Message, identifier: UUID) -> bytes:
     document = json.loads(message.value() or b"")
     rest = {name: value for name, value in document.items() if name not in _KNOWN} or None
     return _line(
@@ -76,7 +47,7 @@ def _line_of_record(message: Message, identifier: UUID) -> str:
 def store_content(database_url: str) -> Content:
     """Read the whole store."""
 
-    def lines() -> Iterator[str]:
+    def lines() -> Iterator[bytes]:
         with (
             psycopg.connect(database_url) as connection,
             connection.cursor("content") as cursor,
@@ -86,17 +57,9 @@ def store_content(database_url: str) -> Content:
                 rest = None if parameters is None else json.loads(parameters)
                 yield _line(name, phenomenon, told, json.loads(result), rest, identifier)
 
-    return _content(lines())
+    return content_of(lines())
 
 
-def _line(*parts: object) -> str:
+def _line(*parts: object) -> bytes:
     *values, identifier = parts
-    return json.dumps([*values, str(identifier)], sort_keys=True)
-
-
-def _content(lines: Iterable[str]) -> Content:
-    count = total = 0
-    for line in lines:
-        count += 1
-        total = (total + int.from_bytes(hashlib.sha256(line.encode()).digest())) % _MODULUS
-    return Content(count, f"{total:064x}")
+    return json.dumps([*values, str(identifier)], sort_keys=True).encode()

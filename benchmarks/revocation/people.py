@@ -17,6 +17,7 @@ import httpx2
 
 from client.messaging.security import KafkaSecurity
 from setup.errors import SetupError
+from tests.archives import unpack
 
 _PASSWORD: Final = "correct horse 7 battery"  # noqa: S105 - of people who live as long as the run
 _PATIENCE_S: Final = 60.0
@@ -110,7 +111,7 @@ class Person:
         _check(answer)
         place = folder / secrets.token_hex(4)
         with tarfile.open(fileobj=io.BytesIO(answer.content)) as archive:
-            archive.extractall(place, filter="data")
+            unpack(archive, place)
         (certificate,) = place.rglob("certificate.pem")
         return Identity(certificate.read_text(encoding="utf-8"), certificate.parent)
 

@@ -28,6 +28,7 @@ from platform_ui import db
 from platform_ui.accounts.models import User
 from platform_ui.app import create_app
 from platform_ui.broker import KafkaTopics
+from platform_ui.browser.server import spare_pauses
 from platform_ui.setting_values import Mode
 from platform_ui.settings import PlatformSettings
 from setup.local.postgres import LocalPostgres, create_database, database_url
@@ -78,6 +79,7 @@ async def _measure(url: str, folder: Path, size: Size, rounds: int, only: str) -
     )
     # A given administrator of topics lets the site ask no broker.
     app = create_app(settings, topics=KafkaTopics(_NOWHERE, KafkaSecurity()))
+    spare_pauses()
     transport = httpx2.ASGITransport(app=app)
     engine = create_engine(url)
     async with httpx2.AsyncClient(

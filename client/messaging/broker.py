@@ -5,7 +5,9 @@ of librdkafka's errors. What does not: sending (`producer`) and receiving (`cons
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import Future, wait
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
@@ -24,6 +26,9 @@ from client.messaging.ports import ConnectionListener
 from client.messaging.producer import KafkaProducer, ProducerSettings
 from client.messaging.security import KafkaSecurity
 
+_POLL_S: Final = 0.1
+_SECOND_CHANCE_S: Final = 1.0
+"""How long another broker has for an answer after one did not trust us [s]."""
 _LIBRARY_LOGGER: Final = logging.getLogger(f"{__name__}.librdkafka")
 
 
@@ -81,15 +86,30 @@ class KafkaBroker:
         except KafkaException as refusal:
             raise to_configuration_error(refusal) from refusal
         futures = admin.describe_topics(TopicCollection(list(topics)), request_timeout=timeout_s)
+        self._wait(admin, futures.values(), last_errors, timeout_s + 1)
         for topic, future in futures.items():
+            if not future.done():
+                raise self._refusal(last_errors) or self._unavailable(timeout_s, last_errors)
             try:
-                self._known_counts[topic] = len(future.result(timeout_s + 1).partitions)
-            except TimeoutError as error:
-                raise self._unavailable(timeout_s, last_errors) from error
+                self._known_counts[topic] = len(future.result().partitions)
             except KafkaException as error:
                 admin.poll(0)
                 raise self._lookup_error(error.args[0], topic, timeout_s, last_errors) from error
         return {topic: self._known_counts[topic] for topic in topics}
+
+    @staticmethod
+    def _wait(
+        admin: AdminClient,
+        futures: Collection[Future[Any]],
+        last_errors: Sequence[KafkaError],
+        timeout_s: float,
+    ) -> None:
+        """Wait for the answers; after one broker's distrust no longer than another may take."""
+        end, is_refused = time.monotonic() + timeout_s, False
+        while wait(futures, timeout=_POLL_S).not_done and time.monotonic() < end:
+            admin.poll(0)
+            if not is_refused and any(error.code() in UNTRUSTED for error in last_errors):
+                end, is_refused = min(end, time.monotonic() + _SECOND_CHANCE_S), True
 
     def _lookup_error(
         self, error: KafkaError, topic: str, timeout_s: float, last_errors: list[KafkaError]
@@ -97,10 +117,12 @@ class KafkaBroker:
         translated = to_messaging_error(error, topic=topic, operation="Describe")
         if isinstance(translated, TopicNotFoundError | NotAuthorizedError):
             return translated
+        return self._refusal(last_errors) or self._unavailable(timeout_s, last_errors)
+
+    @staticmethod
+    def _refusal(last_errors: Sequence[KafkaError]) -> MessagingError | None:
         refused = [known for known in last_errors if known.code() in UNTRUSTED]
-        if refused:
-            return to_messaging_error(refused[-1], topic=None, operation="Connect")
-        return self._unavailable(timeout_s, last_errors)
+        return to_messaging_error(refused[-1], topic=None, operation="Connect") if refused else None
 
     def _unavailable(self, timeout_s: float, last_errors: list[KafkaError]) -> BrokerUnavailableError:
         reason = f" ({last_errors[-1].str()})" if last_errors else ""

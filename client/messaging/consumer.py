@@ -4,7 +4,8 @@ What lives here: the Kafka implementation of the port `Consumer`. What does not:
 client (`client.digital_twin_client`).
 
 Offsets are committed only when the owner says so, for everything received so far: at least once. Records of
-aborted transactions are never seen.
+aborted transactions are never seen. A member that Kafka has cut off comes back as a new one, which gets what
+was not committed again; it gives way only when another process takes its place again and again (`fencing`).
 """
 
 import logging
@@ -15,7 +16,13 @@ from confluent_kafka import Consumer as LibraryConsumer
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from client.errors import MessagingError
-from client.messaging.failures import FATAL, NOT_ALLOWED, TOPIC_MISSING, to_messaging_error
+from client.messaging.failures import (
+    NOT_ALLOWED,
+    TOPIC_MISSING,
+    to_configuration_error,
+    to_messaging_error,
+)
+from client.messaging.fencing import Fences, is_fatal, is_fence
 from client.messaging.records import UNREADABLE_HEADERS, ReceivedRecord, read_headers
 
 _log = logging.getLogger(__name__)
@@ -59,7 +66,8 @@ class KafkaConsumer:
             "auto.offset.reset": start,
         }
         self._settings, self._topics, self._library_logger = settings, list(topics), library_logger
-        self._is_to_reopen = False
+        self._is_to_reopen = self._is_fenced = False
+        self._fences = Fences()
         self._committing: list[TopicPartition] = []
         self._consumer = LibraryConsumer(settings, logger=library_logger)
         self._subscribe()
@@ -79,6 +87,8 @@ class KafkaConsumer:
             raise to_messaging_error(error.args[0], topic=None, operation="Read") from error
         messages = [] if first is None else [first, *rest]
         records = [record for record in map(self._accept, messages) if record is not None]
+        if self._is_fenced:
+            self._come_back()
         if not records:
             self._raise_pending()
         return records
@@ -106,7 +116,10 @@ class KafkaConsumer:
     def _note(self, error: KafkaError, topic: str | None) -> None:
         # Records of the same batch are handed out first; the error is raised by the next call, and by every
         # call when it is for good: librdkafka itself tells it only once.
-        if error.fatal() or error.code() in FATAL:
+        if is_fence(error) and not self._fences.note():
+            _log.warning("%s; reading goes on as a new member, records may come again", error.str())
+            self._is_fenced = True
+        elif is_fatal(error):
             self._fatal_error = to_messaging_error(error, topic=None, operation="Read")
         elif error.code() in TOPIC_MISSING or error.code() in NOT_ALLOWED:
             self._pending_error = to_messaging_error(error, topic=topic, operation="Read")
@@ -143,9 +156,7 @@ class KafkaConsumer:
         """Let another library consumer take over; as the same static member it has the partitions at once."""
         if self._positions:
             return  # what was received is not done yet: the owner commits before it asks again
-        self._is_to_reopen = False
-        # First, for it may refuse the files: then reading goes on as before.
-        fresh = LibraryConsumer(self._settings, logger=self._library_logger)
+        fresh = self._fresh()
         offsets, self._committing = self._committing, []
         if offsets:
             try:
@@ -153,6 +164,25 @@ class KafkaConsumer:
                 self._consumer.commit(offsets=offsets, asynchronous=False)
             except KafkaException as error:
                 _log.warning("offsets were not committed, records may come again: %s", error.args[0].str())
+        self._replace(fresh)
+
+    def _come_back(self) -> None:
+        """Let another library consumer take the place of one that was cut off, and commit nothing for it."""
+        # What it has read cannot be committed any more, and comes again.
+        self._positions.clear()
+        self._committing = []
+        self._replace(self._fresh())
+        self._is_fenced = False
+
+    def _fresh(self) -> LibraryConsumer:
+        # Before the old one is closed: where the files are refused, that one stays.
+        self._is_to_reopen = False
+        try:
+            return LibraryConsumer(self._settings, logger=self._library_logger)
+        except KafkaException as refusal:
+            raise to_configuration_error(refusal) from refusal
+
+    def _replace(self, fresh: LibraryConsumer) -> None:
         self._consumer.close()
         self._consumer = fresh
         self._subscribe()

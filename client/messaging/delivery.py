@@ -63,23 +63,24 @@ class DeliveryHandle:
         self.partition = partition
         self.offset = offset
         self._done = True
-        self._book.settled(self, None)
+        self._book.confirmed()
 
     def fail(self, error: MessagingError) -> None:
         """Note that the record was given up; called by the producer."""
         self._error = error
         self._done = True
-        self._book.settled(self, error)
+        self._book.given_up(self, error)
 
 
 class DeliveryBook:
     """Counts the records of one producer and keeps the failures until somebody is told."""
 
     def __init__(self) -> None:
-        lock = threading.RLock()
-        self._changed = threading.Condition(lock)
+        # Taken as it is where nobody waits: a condition costs more to enter than its lock.
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         # Who waits for everything is woken once, not by every record.
-        self._settled = threading.Condition(lock)
+        self._settled = threading.Condition(self._lock)
         self._waiting = 0
         self._failures: list[str] = []
         self._failed_unreported = 0
@@ -89,7 +90,7 @@ class DeliveryBook:
 
     def open(self, topic: str) -> DeliveryHandle:
         """Book a record that is about to be handed over."""
-        with self._changed:
+        with self._lock:
             self.accepted += 1
         return DeliveryHandle(topic, self)
 
@@ -107,7 +108,7 @@ class DeliveryBook:
 
     def wait_for_all(self, timeout_s: float) -> None:
         """Wait until the fate of every record is known, at most `timeout_s` [s]."""
-        with self._changed:
+        with self._lock:
             self._settled.wait_for(lambda: self.pending == 0, timeout_s)
 
     def wait_for(self, handle: DeliveryHandle, timeout_s: float | None) -> bool:
@@ -125,20 +126,26 @@ class DeliveryBook:
                 self._waiting -= 1
         return True
 
-    def settled(self, handle: DeliveryHandle, error: MessagingError | None) -> None:
-        """Book the fate of a record and wake who waits for it."""
-        with self._changed:
-            if error is None:
-                self.delivered += 1
-            else:
-                self.failed += 1
-                self._failed_unreported += 1
-                if len(self._failures) < _LISTED:
-                    self._failures.append(f"{handle.topic}: {error}")
-            if self._waiting:
-                self._changed.notify_all()
-            if self.pending == 0:
-                self._settled.notify_all()
+    def confirmed(self) -> None:
+        """Book a record that was delivered and wake who waits for it."""
+        with self._lock:
+            self.delivered += 1
+            self._wake()
+
+    def given_up(self, handle: DeliveryHandle, error: MessagingError) -> None:
+        """Book a record that was not delivered and wake who waits for it."""
+        with self._lock:
+            self.failed += 1
+            self._failed_unreported += 1
+            if len(self._failures) < _LISTED:
+                self._failures.append(f"{handle.topic}: {error}")
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._waiting:
+            self._changed.notify_all()
+        if self.accepted == self.delivered + self.failed:
+            self._settled.notify_all()
 
     def raise_undelivered(self, timeout_s: float) -> None:
         """Report, once, what failed since the last report, and what is still open after `timeout_s` [s].

@@ -16,6 +16,7 @@ from client.errors import (
     NotAuthorizedError,
     TopicNotFoundError,
 )
+from client.messaging.fencing import is_fence
 
 TOPIC_MISSING: Final = frozenset(
     {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError.TOPIC_EXCEPTION}
@@ -37,7 +38,6 @@ ALL_BROKERS_DOWN: Final = KafkaError._ALL_BROKERS_DOWN
 UNREACHABLE: Final = frozenset(
     {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._RESOLVE}
 )
-FATAL: Final = frozenset({KafkaError._FATAL, KafkaError.FENCED_INSTANCE_ID})
 _FENCED_ADVICE: Final = (
     ". Another program reads under the same client_name and system, so this one was cut off. "
     "Give every program its own client_name"
@@ -66,7 +66,7 @@ def to_messaging_error(error: KafkaError, *, topic: str | None, operation: str) 
         topic: The topic concerned, when there is one.
         operation: The Kafka operation: Describe, Write, Read, Connect.
     """
-    code, text = error.code(), error.str()
+    code, text = error.code(), error.str().rstrip(".")
     if code in TOPIC_MISSING:
         return TopicNotFoundError(
             f"Kafka has no topic {topic}. Check the system's name; its topics are created with the system, "
@@ -86,5 +86,5 @@ def to_messaging_error(error: KafkaError, *, topic: str | None, operation: str) 
         return DeliveryError(f"the record for {topic} is too large: {text}. Send less in one record")
     if operation == "Write":
         return DeliveryError(f"a record for {topic} was not delivered: {text}")
-    advice = _FENCED_ADVICE if code in FATAL and "fenced" in text else ""
+    advice = _FENCED_ADVICE if is_fence(error) else ""
     return MessagingError(f"{operation} of {topic or 'Kafka'} failed: {text}{advice}")

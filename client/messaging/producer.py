@@ -8,12 +8,14 @@ acknowledgements. With `enable.idempotence` and `acks=all`, librdkafka repeats w
 order and without doubles, until `delivery_timeout_s` is over: an outage shorter than that loses nothing.
 """
 
+import contextlib
 import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple, TypeAlias, cast
+from functools import partial
+from typing import Final, TypeAlias, cast
 
 from confluent_kafka import KafkaError, KafkaException, Message
 from confluent_kafka import Producer as LibraryProducer
@@ -62,14 +64,7 @@ class ProducerSettings:
 
 
 _LibraryHeaders: TypeAlias = list[tuple[str, str | bytes | None]]
-
-
-class _Outgoing(NamedTuple):
-    topic: str
-    key: bytes
-    value: bytes
-    headers: Headers
-    settle: Callable[[KafkaError | None, Message], None]
+_Settle: TypeAlias = Callable[[KafkaError | None, Message], None]
 
 
 class KafkaProducer:
@@ -110,23 +105,19 @@ class KafkaProducer:
     ) -> DeliveryHandle:
         """Hand over a record and return at once; see the port."""
         handle = self.book.open(topic)
-
-        def settle(error: KafkaError | None, message: Message) -> None:
-            if error is None:
-                self._confirm_connection()
-                handle.succeed(message.partition(), message.offset())
-            else:
-                self._forget_partitions(error, topic)
-                handle.fail(to_messaging_error(error, topic=topic, operation="Write"))
-                self._complain(error, topic)
-
-        outgoing = _Outgoing(topic, key, value, headers, settle)
+        settle = partial(self._settle, handle)
         is_taken = False
         try:
             # Asked only now: close() first says so and then waits for what the book has open.
             if self._is_closed:
                 raise DeliveryError(f"a record for {topic} was not taken: the client is disconnected")
-            self._enqueue_when_room(outgoing, self._settings.queue_wait_s if wait_s is None else wait_s)
+            try:
+                self._enqueue(topic, key, value, headers, settle)
+            except BufferError:
+                limit_s = self._settings.queue_wait_s if wait_s is None else wait_s
+                self._retry_when_room(
+                    partial(self._enqueue, topic, key, value, headers, settle), topic, limit_s
+                )
             is_taken = True
         finally:
             # Whatever it was, also Ctrl-C while waiting for room: nobody must wait for this record.
@@ -137,10 +128,20 @@ class KafkaProducer:
     def produce_aside(self, topic: str, key: bytes, value: bytes, headers: Headers) -> bool:
         """Hand over a record whose loss is bearable; see the port."""
         try:
-            self._enqueue(_Outgoing(topic, key, value, headers, self._settle_aside))
+            self._enqueue(topic, key, value, headers, self._settle_aside)
         except (BufferError, DeliveryError):
             return False
         return True
+
+    def _settle(self, handle: DeliveryHandle, error: KafkaError | None, message: Message) -> None:
+        if error is None:
+            if self._is_down:
+                self._confirm_connection()
+            handle.succeed(message.partition(), message.offset())
+        else:
+            self._forget_partitions(error, handle.topic)
+            handle.fail(to_messaging_error(error, topic=handle.topic, operation="Write"))
+            self._complain(error, handle.topic)
 
     def _settle_aside(self, error: KafkaError | None, message: Message) -> None:
         if error is None:
@@ -148,8 +149,7 @@ class KafkaProducer:
         else:
             _log.warning("a log record for %s was not delivered: %s", message.topic(), error.str())
 
-    def _enqueue(self, outgoing: _Outgoing) -> None:
-        topic, key, value, headers, settle = outgoing
+    def _enqueue(self, topic: str, key: bytes, value: bytes, headers: Headers, settle: _Settle) -> None:
         count = self._counts.get(topic) or self._partition_count(topic)
         try:
             with self._gate:
@@ -169,19 +169,16 @@ class KafkaProducer:
         translated = to_messaging_error(error, topic=topic, operation="Write")
         return translated if isinstance(translated, DeliveryError) else DeliveryError(str(translated))
 
-    def _enqueue_when_room(self, outgoing: _Outgoing, limit_s: float) -> None:
-        deadline: float | None = None
-        while deadline is None or time.monotonic() < deadline:
-            try:
-                self._enqueue(outgoing)
-            except BufferError:
-                deadline = deadline or time.monotonic() + limit_s
-                self._producer.poll(_ROOM_POLL_S)
-                continue
-            return
+    def _retry_when_room(self, enqueue: Callable[[], None], topic: str, limit_s: float) -> None:
+        deadline = time.monotonic() + limit_s
+        while time.monotonic() < deadline:
+            self._producer.poll(_ROOM_POLL_S)
+            with contextlib.suppress(BufferError):
+                enqueue()
+                return
         raise QueueFullError(
             f"the local queue of {len(self._producer)} records stayed full for {limit_s} s; the record for "
-            f"{outgoing.topic} was not taken. Produce more slowly, check the broker, or allow more in "
+            f"{topic} was not taken. Produce more slowly, check the broker, or allow more in "
             "ProducerSettings"
         )
 

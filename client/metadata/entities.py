@@ -1,7 +1,7 @@
 """The SensorThings entities a client describes itself with, as frozen values; pure, no I/O.
 
-What lives here: Thing, Sensor, ObservedProperty, Datastream. What does not: their JSON form (`wire`), how
-they get to the service (`server`, `registration`).
+What lives here: Thing with its Location, Sensor, ObservedProperty, Datastream. What does not: their JSON form
+(`wire`), how they get to the service (`server`, `registration`).
 Source: OGC 18-088, clause 8.2 "The Sensing Entities"; attributes are the snake_case of its names.
 """
 
@@ -42,13 +42,23 @@ class UnitOfMeasurement:
 
 
 @dataclass(frozen=True, slots=True)
+class Location:
+    """Where a Thing is: a point on the globe (WGS 84); without a name it is called after the Thing."""
+
+    latitude: float
+    longitude: float
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Thing:
-    """An object of the physical or the information world."""
+    """An object of the physical or the information world; nothing is said of its place without a Location."""
 
     name: str
     description: str
     properties: Mapping[str, object] = field(default_factory=dict)
     iot_id: EntityId | None = None
+    location: Location | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,15 @@ class FileReader:
             self.fail(join(pointer, key), "is empty", f"Write the {key}")
         return value
 
+    def number_at(self, parent: Mapping[str, object], key: str, pointer: str, *, most: float) -> float:
+        """Read a key that must hold a number from -most to most."""
+        value = self.required(parent, key, pointer)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            self.fail(join(pointer, key), f"is {kind_of(value)}, not a number", "Write it without quotes")
+        if not -most <= value <= most:
+            self.fail(join(pointer, key), f"is {value}", f"Write a number from -{most:g} to {most:g}")
+        return float(value)
+
     def required(self, parent: Mapping[str, object], key: str, pointer: str) -> object:
         """Read a key that must be there."""
         if key not in parent:

@@ -14,6 +14,7 @@ from client.messaging.topics import DatastreamName, SystemName, check_datastream
 from client.metadata.entities import (
     OBSERVATION_TYPE_PREFIX,
     Datastream,
+    Location,
     ObservationType,
     ObservedProperty,
     Sensor,
@@ -200,13 +201,23 @@ class _InstanceReader:
         return [(key, self._file.object_at(members, key, pointer), join(pointer, key)) for key in members]
 
     def _thing(self, body: JsonMapping, pointer: str) -> Thing:
-        self._file.only(body, ("name", "description", "properties"), pointer)
+        self._file.only(body, ("name", "description", "properties", "Location"), pointer)
         name = self._local_name(self._file.text_at(body, "name", pointer))
         self._file.checked(check_thing, name, join(pointer, "name"))
         return Thing(
             f"{self._system}.{name}",
             self._file.text_at(body, "description", pointer),
             self._properties(body, pointer),
+            location=self._location(body, pointer) if "Location" in body else None,
+        )
+
+    def _location(self, thing: JsonMapping, pointer: str) -> Location:
+        body, below = self._file.object_at(thing, "Location", pointer), join(pointer, "Location")
+        self._file.only(body, ("latitude", "longitude", "name"), below)
+        return Location(
+            self._file.number_at(body, "latitude", below, most=90),
+            self._file.number_at(body, "longitude", below, most=180),
+            self._file.text_at(body, "name", below) if "name" in body else "",
         )
 
     def _sensor(self, body: JsonMapping, pointer: str) -> Sensor:

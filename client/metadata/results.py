@@ -25,10 +25,17 @@ def check_result(observation_type: ObservationType, result: object) -> object:
     Raises:
         InvalidResultError: when that is impossible, for example 3.7 as a count, NaN as a measurement.
     """
-    return _CHECKS[observation_type](result)
+    return result_check(observation_type)(result)
+
+
+def result_check(observation_type: ObservationType) -> Callable[[object], object]:
+    """Give the check of one type, for who asks again and again; it does what `check_result` does."""
+    return _CHECKS[observation_type]
 
 
 def _measurement(result: object) -> float:
+    if type(result) is float and math.isfinite(result):  # almost always
+        return result
     if isinstance(result, bool):
         raise _refusal(
             ObservationType.MEASUREMENT, result, "a number; a boolean belongs to OM_TruthObservation"
@@ -53,6 +60,8 @@ def _number(result: object) -> float | None:
 
 
 def _count(result: object) -> int:
+    if type(result) is int:  # almost always
+        return result
     if isinstance(result, Integral) and not isinstance(result, bool):
         return int(result)
     if isinstance(result, Real) and not isinstance(result, bool):

@@ -37,6 +37,7 @@ from client.metadata.token import TOKEN_VARIABLE, checked_token
 from client.metadata.wire import (
     DATASTREAM_EXPANSION,
     DATASTREAMS,
+    LOCATIONS,
     NEXT_LINK,
     JsonObject,
     differences,
@@ -44,6 +45,7 @@ from client.metadata.wire import (
     entity_set,
     expansion,
     id_in_link,
+    move_of,
     to_wire,
 )
 
@@ -158,9 +160,12 @@ class SensorThingsServer:
         iot_id = entity_id(present)
         if iot_id is None:
             raise SensorThingsError(f"{self._url(entities)} has an entity {entity.name!r} without an id")
-        changes = differences(body, present)
+        changes, move = move_of(differences(body, present))
+        address = f"{entities}({_key(iot_id)})"
         if changes:
-            self._request("PATCH", f"{entities}({_key(iot_id)})", changes)
+            self._request("PATCH", address, changes)
+        if move is not None:
+            self._request("POST", f"{address}/{LOCATIONS}", move)
         return replace(entity, iot_id=iot_id)
 
     def _create(self, entities: str, body: JsonObject) -> int | str:
@@ -183,13 +188,16 @@ class SensorThingsServer:
             return self._patiently(lambda: self._find(DATASTREAMS, name, DATASTREAM_EXPANSION))
         return self._hurried().datastream(name)
 
-    def search(self, entities: str, condition: str, *, select: Sequence[str]) -> list[JsonObject]:
+    def search(
+        self, entities: str, condition: str, *, select: Sequence[str], expand: str | None = None
+    ) -> list[JsonObject]:
         """List the entities of a set for which a condition holds, by id, however many pages that takes.
 
         Args:
             entities: Entity set, for example `Datastreams`.
             condition: What stands in `$filter`. A service that ignores it answers with more.
             select: Attributes that are needed, for example `("id", "name")`.
+            expand: What stands in `$expand`, for example `Thing($expand=Locations)`; None for nothing.
 
         Raises:
             SensorThingsError: its children say why.
@@ -197,7 +205,20 @@ class SensorThingsServer:
         Source: OGC 18-088, clause 9.3.3 "System Query Options".
         """
         query = f"?$filter={quote(condition, safe='')}&$select={','.join(select)}&$orderby=id&$top=1000"
+        if expand is not None:
+            query += f"&$expand={expand}"
         return self._patiently(lambda: list(self._pages(entities + query)))
+
+    def document(self, path: str) -> JsonObject:
+        """Get a document, patiently.
+
+        Args:
+            path: Below the address of the service, with its query.
+
+        Raises:
+            SensorThingsError: its children say why.
+        """
+        return self._patiently(lambda: self._json("GET", path))
 
     def acting_as(self, principal: str) -> "SensorThingsServer":
         """Give the same service, asked for somebody else, with that one's rights only; admins may do so.

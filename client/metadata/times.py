@@ -19,6 +19,7 @@ import math
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from numbers import Integral, Real
 from typing import Final
 
@@ -35,6 +36,8 @@ _EXAMPLE: Final = "for example 2026-01-02T03:04:05.678Z"
 _LONGEST_TEXT: Final = 64
 # A date, then T or a blank, then a time; the standard library judges the details.
 _FORM: Final = re.compile(r"[0-9W-]{7,10}[T ][0-9:.,]+(?P<offset>Z|[+-][0-9:]+)?", re.ASCII)
+# Records of one second share most of their text.
+_SECONDS_CACHE_ENTRIES: Final = 4096
 _LEAP_SECOND: Final = re.compile(r"(?<=[T ]\d\d:\d\d:)60", re.ASCII)
 
 
@@ -77,10 +80,19 @@ def format_time(t: datetime) -> str:
     Raises:
         InvalidTimeError: when the time has no UTC offset.
     """
-    return _in_utc(t).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+    t = _in_utc(t)
+    return f"{_second_text((t.year, t.month, t.day, t.hour, t.minute, t.second))}.{t.microsecond:06d}Z"
+
+
+@lru_cache(maxsize=_SECONDS_CACHE_ENTRIES)
+def _second_text(parts: tuple[int, ...]) -> str:
+    year, month, day, hour, minute, second = parts
+    return f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:{second:02d}"
 
 
 def _in_utc(t: datetime) -> datetime:
+    if t.tzinfo is UTC:
+        return t
     if t.utcoffset() is None:
         raise InvalidTimeError(
             f"{t!r} has no UTC offset, so it names no point in time. Use datetime.now(tz=UTC) or set tzinfo"

@@ -15,6 +15,7 @@ from client.metadata.entities import (
     Datastream,
     Entity,
     EntityId,
+    Location,
     ObservationType,
     ObservedProperty,
     Sensor,
@@ -27,6 +28,7 @@ JsonObject: TypeAlias = dict[str, object]
 IOT_ID: Final = "@iot.id"
 NEXT_LINK: Final = "@iot.nextLink"
 DATASTREAMS: Final = "Datastreams"
+LOCATIONS: Final = "Locations"
 # What a consumer gets with every record: the Datastream and everything it leads to in one step.
 DATASTREAM_EXPANSION: Final = "Thing,Sensor,ObservedProperty"
 
@@ -37,6 +39,9 @@ _ENTITY_SETS: Final[dict[type[Entity], str]] = {
     Datastream: DATASTREAMS,
 }
 _LINKS: Final = frozenset({"Thing", "Sensor", "ObservedProperty"})
+_GEO_JSON: Final = "application/geo+json"
+_MOST_NORTH: Final = 90  # [degrees]
+_MOST_EAST: Final = 180  # [degrees]
 _STANDARD_UNIT_KEYS: Final = ("name", "symbol", "definition")
 _ID_IN_LINK: Final = re.compile(r"\((?:(?P<number>-?\d+)|'(?P<text>(?:[^']|'')*)')\)/?$")
 
@@ -57,6 +62,8 @@ def entity_set(entity: Entity) -> str:
 
 def expansion(entity: Entity) -> str | None:
     """Say what `$expand` has to ask for so that `differences` can compare links."""
+    if isinstance(entity, Thing):
+        return LOCATIONS if entity.location is not None else None
     return DATASTREAM_EXPANSION if isinstance(entity, Datastream) else None
 
 
@@ -78,9 +85,43 @@ def to_wire(entity: Entity) -> JsonObject:
                 "Sensor": {IOT_ID: entity.sensor.iot_id},
                 "ObservedProperty": {IOT_ID: entity.observed_property.iot_id},
             }
-        case Thing():
-            pass
+        case Thing() if entity.location is not None:
+            body[LOCATIONS] = [_location_to_wire(entity.name, entity.location)]
     return body
+
+
+def _location_to_wire(thing: str, location: Location) -> JsonObject:
+    """Write where a Thing is (RFC 7946, clause 3.1.1: longitude first)."""
+    return {
+        "name": location.name or place_name(thing),
+        "description": f"Where {thing} is",
+        "encodingType": _GEO_JSON,
+        "location": {"type": "Point", "coordinates": [location.longitude, location.latitude]},
+    }
+
+
+def place_name(thing: str) -> str:
+    """Name the Location of a Thing to which nobody gave a name; `thing` is its full name."""
+    return f"{thing} place"
+
+
+def location_of(locations: object) -> Location | None:
+    """Read where a Thing is from its expanded Locations: the first point; None when there is none."""
+    found = (_point(one) for one in (locations if isinstance(locations, list) else ()))
+    return next((one for one in found if one is not None), None)
+
+
+def _point(document: object) -> Location | None:
+    match document:
+        case {
+            "location": {
+                "type": "Point",
+                "coordinates": [int() | float() as east, int() | float() as north, *_],
+            },
+            **rest,
+        } if abs(north) <= _MOST_NORTH and abs(east) <= _MOST_EAST:
+            return Location(float(north), float(east), str(rest.get("name") or ""))
+    return None
 
 
 def _unit_to_wire(unit: UnitOfMeasurement) -> JsonObject:
@@ -93,7 +134,8 @@ def _unit_to_wire(unit: UnitOfMeasurement) -> JsonObject:
 def differences(wanted: Mapping[str, object], present: Mapping[str, object]) -> JsonObject:
     """Find what a PATCH has to change: the keys of `wanted` whose value in `present` is another one.
 
-    A unit is compared by its standard keys only, because a service may drop others; a link by its id.
+    A unit is compared by its standard keys only, because a service may drop others; a link by its id; a place
+    by its point and its name. Locations among the changes are for `move_of`: no PATCH takes them.
     """
     return {key: value for key, value in wanted.items() if not _same(key, value, present.get(key))}
 
@@ -107,7 +149,19 @@ def _same(key: str, wanted: object, present: object) -> bool:
         return all(wanted.get(part) == present.get(part) for part in _STANDARD_UNIT_KEYS)
     if key == "properties":
         return (present or {}) == wanted
+    if key == LOCATIONS:
+        return location_of(present) == location_of(wanted)
     return present == wanted
+
+
+def move_of(changes: JsonObject) -> tuple[JsonObject, JsonObject | None]:
+    """Split changes: what a PATCH of the entity takes, and what is sent to its Locations; None for no move.
+
+    Source: OGC 18-088, clause 8.2.2: a Thing has one current Location, those before stay in its history.
+    """
+    locations = changes.get(LOCATIONS)
+    rest = {key: value for key, value in changes.items() if key != LOCATIONS}
+    return rest, locations[0] if isinstance(locations, list) else None
 
 
 def entity_id(document: Mapping[str, object]) -> EntityId | None:

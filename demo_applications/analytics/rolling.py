@@ -70,7 +70,9 @@ class Statistics:
         """
         datastream = record["Datastream"]
         unit = (datastream.get("unitOfMeasurement") or {}).get("symbol", "")
-        self._datastreams.setdefault(datastream["name"], Rolling(unit)).take(record["result"])
+        rolling = self._datastreams.setdefault(datastream["name"], Rolling(unit))
+        rolling.unit = unit or rolling.unit  # the first records may come before their metadata are known
+        rolling.take(record["result"])
 
     def table(self) -> str:
         """Draw the table.

@@ -9,6 +9,7 @@ ended between a change and its being sent.
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -25,6 +26,7 @@ from platform_ui.access.wanted import (
     is_ours,
     passed_datastreams,
     passed_systems,
+    wanted_apps,
     wanted_principals,
 )
 from platform_ui.changes import Bell
@@ -48,14 +50,16 @@ async def bring_principals(session: AsyncSession, port: AccessPort) -> list[str]
     return await asyncio.to_thread(_bring_principals, wanted, port)
 
 
-def _bring_principals(wanted: dict[str, Rights], port: AccessPort) -> list[str]:
+def _bring_principals(
+    wanted: dict[str, Rights], port: AccessPort, is_kept: Callable[[str], bool] = is_ours
+) -> list[str]:
     present = port.principals()
     changed = [name for name, rights in wanted.items() if present.get(name) != rights]
     # One that was made by hand is left alone, as is an admin of whatever name.
     gone = [
         name
         for name, rights in present.items()
-        if name not in wanted and is_ours(name) and not rights.is_admin
+        if name not in wanted and is_kept(name) and not rights.is_admin
     ]
     for name in gone:
         port.delete_principal(name)
@@ -111,6 +115,7 @@ class AccessKeeper:
 
     def _bring_shares(self, found: list[Flow], contracts: list[InForce]) -> None:
         running = {status.app_id for status in self._runner.list() if status.desired == "running"}
+        _bring_principals(wanted_apps(running), self._port, lambda name: name.startswith(SHARE_PREFIX))
         wanted = {
             f"{SHARE_PREFIX}{flow.app_id}": share
             for flow in found

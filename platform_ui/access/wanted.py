@@ -9,6 +9,8 @@ does not: bringing it there (``keeper``).
   epoch count, so that a revocation refuses the earlier ones. While it is blocked it has no system.
 - A system, by its name: what the platform does for the system itself, such as registering what a stream app
   computes into it.
+- A stream app, ``app:<source system>.<name>``, as long as it is meant to run: without any rights. Those who
+  keep last values of what it brings, such as the bridge to MQTT, learn by it that the app has ended.
 - A stream app that passes records on inside one company shares the Datastreams they belong to with its
   target, as long as it is meant to run: an agent of the source made it, and who gets records must be able to
   know what they mean.
@@ -106,6 +108,11 @@ def _rights_of_person(systems: Mapping[str, bool]) -> Rights:
     operated = [system for system, writes in systems.items() if writes]
     home = operated[0] if len(operated) == 1 else None
     return Rights(home, tuple(Grant(system, write=systems[system]) for system in sorted(systems)))
+
+
+def wanted_apps(running: Iterable[str]) -> dict[str, Rights]:
+    """Give the principals of the stream apps that are meant to run, by name."""
+    return {f"{SHARE_PREFIX}{app_id}": Rights(None, ()) for app_id in running}
 
 
 def is_ours(name: str) -> bool:

@@ -10,6 +10,7 @@ from one address on all subjects (the operator's setting).
 Source: OWASP ASVS 5.0, 6.3.1 (brute force), 2.4.1 (automation); NIST SP 800-63B-4, clause 3.2.2.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -86,8 +87,9 @@ async def attempt(session: AsyncSession, limit: Limit, subject: str, origin: Ori
         if len(times) > most
     ]
     if full:
-        wait = max(full) + limit.window - present
-        raise TooManyAttemptsError(max(1, int(wait.total_seconds())))
+        # Attempts of the same moment may have been written down after this one looked at the clock.
+        wait = min(max(full) - present, timedelta()) + limit.window
+        raise TooManyAttemptsError(max(1, math.ceil(wait.total_seconds())))
 
 
 async def _times(session: AsyncSession, *conditions: object, most: int) -> Sequence[datetime]:

@@ -19,7 +19,7 @@ from platform_ui.accounts.passwords import hash_password, is_password
 from platform_ui.accounts.sessions import close_session, end_sessions, open_session, user_of
 from platform_ui.audit import service as audit
 from platform_ui.db import now
-from platform_ui.errors import ConflictError, ForbiddenError, FormError
+from platform_ui.errors import WHOLE_FORM, ConflictError, ForbiddenError, FormError
 
 __all__ = ["close_session", "open_session", "user_of"]  # what others know a log-in by
 
@@ -126,7 +126,7 @@ async def check_password(session: AsyncSession, form: LoginForm, origin: Origin)
             audit.record(session, user, "account.login_failed", user.email)
             await session.commit()
         raise FormError(
-            {"form": "The e-mail address or the password is wrong."}, code="account.wrong_password"
+            {WHOLE_FORM: "The e-mail address or the password is wrong."}, code="account.wrong_password"
         )
     await limits.forget(session, limits.PASSWORD, form.email, origin)
     await session.commit()

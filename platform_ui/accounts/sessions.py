@@ -121,8 +121,15 @@ async def user_of(session: AsyncSession, token: str, *, touch: bool = True) -> U
 
 
 async def close_session(session: AsyncSession, token: str) -> None:
-    """Log a browser out; one that was not logged in stays so."""
-    await session.execute(delete(UserSession).where(UserSession.token_hash == hash_token(token)))
+    """Log a browser out; one that was not logged in stays so, and leaves no entry in the audit log."""
+    statement = delete(UserSession).where(UserSession.token_hash == hash_token(token))
+    ended = await session.execute(
+        statement.returning(UserSession.user_id, _is_alive() & ~UserSession.waits_for_code)
+    )
+    for user_id, was_logged_in in ended:
+        user = await session.get(User, user_id)
+        if was_logged_in and user is not None:
+            audit.record(session, user, "account.logged_out", user.email)
     await session.commit()
 
 

@@ -7,12 +7,14 @@ Each list holds exactly what the program really asks a broker for; the tests run
 Kafka implies is not written: READ and WRITE imply DESCRIBE, and WRITE on a topic implies IDEMPOTENT_WRITE
 (KIP-679).
 
-- *Client app*: write and read ``<system>.int`` and ``.log``, read ``.ext``; groups and transactional ids of
-  its name.
+- *Client app*: write and read ``<system>.int`` and ``.log``, read ``.ext``; write the dead letters of both,
+  for a sink or a gateway refuses records too; groups and transactional ids of its name.
 - *Stream app*: read the sources' ``.int``, write the target's ``.ext`` and the sources' dead letters, see how
   large a record these take; keep its state topic; its group, its transactional ids.
 - *Recorder*: read every system's ``.int`` and ``.ext``, write the dead letters of both; its group.
 - *SensorThings*: write every system's ``.int``; keep the state topic of its outbox; its transactional ids.
+- *MQTT bridge*: write every system's ``.int``, ``.log`` and dead letters, read ``.int`` and ``.ext``; its
+  groups. Its certificate is made where one runs; nobody else could show it.
 
 Who is blocked, and who shows a certificate of an earlier epoch, is refused everything by a DENY as long as
 such a certificate lasts: an ALLOW that somebody made by hand must not bring them back.
@@ -26,9 +28,12 @@ from client.messaging.topics import dead_letter_topic
 from platform_ui.acl_settings import Principals
 from platform_ui.acls.entries import (
     ALTER,
+    CLUSTER,
+    CLUSTER_NAME,
     CREATE,
     DESCRIBE_CONFIGS,
     GROUP,
+    IDEMPOTENT_WRITE,
     LITERAL,
     PREFIXED,
     READ,
@@ -42,7 +47,11 @@ from platform_ui.pki.names import Identity, Kind
 
 RECORDER: Final = Identity(Kind.SERVICE, "recorder")
 SENSORTHINGS: Final = Identity(Kind.SERVICE, "sensorthings")
+MQTT_BRIDGE: Final = Identity(Kind.SERVICE, "mqtt")
+SERVICES: Final = (RECORDER, SENSORTHINGS, MQTT_BRIDGE)
+"""Services of the platform that rules are made for."""
 RECORDER_GROUP: Final = "platform.recorder"
+MQTT_GROUP: Final = "platform.mqtt"
 OUTBOX_STATE_TOPIC: Final = "platform.outbox.state"
 OUTBOX_IDS: Final = "sensorthings-outbox-"
 PLATFORM_TOPICS: Final = "platform."
@@ -134,6 +143,7 @@ def _entries(registry: Registry) -> Iterator[Entry]:
             yield from app_entries(identity.principal, app)
     yield from recorder_entries(_service(registry, RECORDER).principal, registry.systems)
     yield from outbox_entries(_service(registry, SENSORTHINGS).principal, registry.systems)
+    yield from bridge_entries(_service(registry, MQTT_BRIDGE).principal, registry.systems)
     yield from _refusals(registry)
 
 
@@ -168,12 +178,15 @@ def client_entries(principal: str, system: str, name: str) -> tuple[Entry, ...]:
     a dot, so that of another one cannot begin so.
     """
     own, record, log = f"{system}.{name}", f"{system}.int", f"{system}.log"
+    received = f"{system}.ext"
     return (
         Entry(principal, TOPIC, record, LITERAL, READ),
         Entry(principal, TOPIC, record, LITERAL, WRITE),
         Entry(principal, TOPIC, log, LITERAL, READ),
         Entry(principal, TOPIC, log, LITERAL, WRITE),
-        Entry(principal, TOPIC, f"{system}.ext", LITERAL, READ),
+        Entry(principal, TOPIC, received, LITERAL, READ),
+        Entry(principal, TOPIC, dead_letter_topic(record), LITERAL, WRITE),
+        *_letters_of_received(principal, received),
         Entry(principal, GROUP, own, LITERAL, READ),
         Entry(principal, GROUP, f"{own}.", PREFIXED, READ),
         Entry(principal, TRANSACTIONAL_ID, own, LITERAL, WRITE),
@@ -210,18 +223,42 @@ def app_entries(principal: str, app: StreamAppState) -> tuple[Entry, ...]:
 
 
 def recorder_entries(principal: str, systems: Iterable[str]) -> Iterator[Entry]:
-    """Give what the recorder may do.
-
-    Dead letters of what a system has received have a topic only when there are any: the recorder makes it.
-    """
+    """Give what the recorder may do."""
     yield Entry(principal, GROUP, RECORDER_GROUP, LITERAL, READ)
     for system in systems:
         own, received = f"{system}.int", f"{system}.ext"
         yield Entry(principal, TOPIC, own, LITERAL, READ)
         yield Entry(principal, TOPIC, received, LITERAL, READ)
         yield Entry(principal, TOPIC, dead_letter_topic(own), LITERAL, WRITE)
-        yield Entry(principal, TOPIC, dead_letter_topic(received), LITERAL, WRITE)
-        yield Entry(principal, TOPIC, dead_letter_topic(received), LITERAL, CREATE)
+        yield from _letters_of_received(principal, received)
+
+
+def _letters_of_received(principal: str, received: str) -> tuple[Entry, Entry]:
+    """Give the right to write dead letters of what a system has received.
+
+    They have a topic only when there are any: who has the first one makes it.
+    """
+    letters = dead_letter_topic(received)
+    return (
+        Entry(principal, TOPIC, letters, LITERAL, WRITE),
+        Entry(principal, TOPIC, letters, LITERAL, CREATE),
+    )
+
+
+def bridge_entries(principal: str, systems: Iterable[str]) -> Iterator[Entry]:
+    """Give what the bridge to MQTT may do, which carries the records of all devices that speak MQTT.
+
+    It begins before there is a system, and so before it may write to any topic.
+    """
+    yield Entry(principal, CLUSTER, CLUSTER_NAME, LITERAL, IDEMPOTENT_WRITE)
+    yield Entry(principal, GROUP, MQTT_GROUP, LITERAL, READ)
+    yield Entry(principal, GROUP, f"{MQTT_GROUP}.", PREFIXED, READ)
+    for system in systems:
+        own = f"{system}.int"
+        for topic in (own, f"{system}.ext"):
+            yield Entry(principal, TOPIC, topic, LITERAL, READ)
+        for topic in (own, f"{system}.log", dead_letter_topic(own)):
+            yield Entry(principal, TOPIC, topic, LITERAL, WRITE)
 
 
 def outbox_entries(principal: str, systems: Iterable[str]) -> Iterator[Entry]:

@@ -15,7 +15,7 @@ from typing import Any, Final
 import httpx2
 from aiokafka.abc import AbstractTokenProvider  # type: ignore[import-untyped]
 from aiokafka.client import AIOKafkaClient  # type: ignore[import-untyped]
-from aiokafka.errors import KafkaError  # type: ignore[import-untyped]
+from aiokafka.errors import KafkaConnectionError, KafkaError  # type: ignore[import-untyped]
 from aiokafka.helpers import create_ssl_context  # type: ignore[import-untyped]
 from aiokafka.protocol.api import Request, RequestStruct, Response  # type: ignore[import-untyped]
 from aiokafka.protocol.types import Schema  # type: ignore[import-untyped]
@@ -27,6 +27,7 @@ from platform_ui.errors import BrokerError
 
 REQUEST_TIMEOUT_S: Final = 30.0
 IN_FLIGHT: Final = 4
+UNREACHABLE: Final = "broker.unreachable"
 
 
 class _Tokens(AbstractTokenProvider):  # type: ignore[misc] # aiokafka is untyped
@@ -123,9 +124,11 @@ class Connection:
         try:
             return asyncio.run(self._ask(calls))
         except (KafkaError, httpx2.HTTPError, OSError, TimeoutError, KeyError) as error:
+            # What the library says of a connection is its view of the addresses, which are told anyhow.
+            reason = "." if isinstance(error, KafkaConnectionError) else f": {error or type(error).__name__}"
             raise BrokerError(
-                f"Kafka at {self.bootstrap_servers} does not answer: {error or type(error).__name__}",
-                code="broker.unreachable",
+                f"Kafka at {self.bootstrap_servers} does not answer{reason}",
+                code=UNREACHABLE,
                 hint="Check the address, the certificate or password, and that the broker runs.",
             ) from error
 

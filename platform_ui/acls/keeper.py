@@ -25,6 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from client.errors import DigitalTwinError
 from platform_ui.acl_settings import Principals
 from platform_ui.acls.compiling import Registry, compile_entries
+from platform_ui.acls.connection import UNREACHABLE
 from platform_ui.acls.entries import Entry
 from platform_ui.acls.kafka_port import AclPort, carry_out
 from platform_ui.acls.planning import Plan, plan_changes
@@ -38,6 +39,8 @@ _log = logging.getLogger(__name__)
 
 COMPARE_PERIOD_S: Final = 60.0
 RETRY_S: Final = 5.0
+STARTING_S: Final = 30.0
+"""So long Kafka may take to be there after the platform is: that is no failure [s]."""
 _LINES_LOGGED: Final = 20
 _FOLLOW_TIMEOUT_S: Final = 10.0
 _FOLLOW_PAUSE_S: Final = 0.05
@@ -211,12 +214,14 @@ class AclKeeper:
         self._clock = clock
         self._brought: frozenset[Entry] | None = None
         self._compared_at = float("-inf")
+        self._began = float("-inf")
         self._is_told = False
         self.bell = Bell()
         self.pulse = Pulse()
 
     async def run(self) -> None:
         """Keep the rules until cancelled."""
+        self._began = self._clock()
         while True:
             wait_s = RETRY_S
             try:
@@ -227,8 +232,7 @@ class AclKeeper:
                 wait_s = COMPARE_PERIOD_S
             except (DigitalTwinError, SQLAlchemyError) as error:
                 self._forget()
-                self.pulse.miss(error)
-                _log.warning("access rules cannot be kept in step: %s", error, extra={"action": "acl"})
+                self._note(error)
             else:
                 self._is_told = False
                 self.pulse.beat()
@@ -276,6 +280,14 @@ class AclKeeper:
         comparison = await apply(session, self._port, self._principals)
         self.bell.ring()
         return comparison
+
+    def _note(self, error: Exception) -> None:
+        is_beginning = self.pulse.succeeded_at is None and self._clock() - self._began < STARTING_S
+        if is_beginning and isinstance(error, BrokerError) and error.code == UNREACHABLE:
+            _log.info("access rules wait for Kafka: %s", error, extra={"action": "acl"})
+            return
+        self.pulse.miss(error)
+        _log.warning("access rules cannot be kept in step: %s", error, extra={"action": "acl"})
 
     def _forget(self) -> None:
         # What a failed run has brought is not known: the next one asks the broker.

@@ -24,7 +24,7 @@ from platform_ui.pki.names import Identity, Kind
 PRODUCE: Final = "producer_byte_rate"
 FETCH: Final = "consumer_byte_rate"
 REQUEST: Final = "request_percentage"
-_SERVICES: Final = ("broker", "operator", "platform", "recorder", "sensorthings")
+_SERVICES: Final = ("broker", "mqtt", "operator", "platform", "recorder", "sensorthings")
 _NEVER_BINDS: Final = float(2**53)  # the largest whole number that a float64 holds; bytes/s, or percent
 
 Quotas = Mapping[str | None, Mapping[str, float]]

@@ -236,7 +236,7 @@ async def change_thing(desk: CurrentDesk, thing: str, form: ThingChangeForm) -> 
 async def delete_thing(desk: CurrentDesk, thing: str) -> Response:
     """Delete a Thing, by its id, with its Datastreams and their Observations."""
     reader = await desk.change()
-    await service.delete_thing(desk, reader, await reader.thing(thing))
+    await service.delete(desk, reader, await reader.thing(thing))
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
@@ -266,7 +266,7 @@ async def change_datastream(desk: CurrentDesk, datastream: str, form: Datastream
 async def delete_datastream(desk: CurrentDesk, datastream: str) -> Response:
     """Delete a Datastream with its Observations."""
     reader = await desk.change()
-    await service.delete_datastream(desk, reader, await reader.datastream(datastream, values=1))
+    await service.delete(desk, reader, await reader.datastream(datastream, values=1))
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 

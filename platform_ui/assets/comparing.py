@@ -18,7 +18,17 @@ from typing import Final, TypeVar
 
 from client.metadata.entities import Datastream, Entity, EntityId, ObservedProperty, Sensor, Thing
 from client.metadata.instances import Instances
-from client.metadata.wire import IOT_ID, JsonObject, differences, entity_id, entity_set, to_wire
+from client.metadata.wire import (
+    IOT_ID,
+    LOCATIONS,
+    JsonObject,
+    differences,
+    entity_id,
+    entity_set,
+    location_of,
+    move_of,
+    to_wire,
+)
 
 GROUP: Final = "instances"
 _LINKS: Final = ("Thing", "Sensor", "ObservedProperty")
@@ -39,7 +49,7 @@ class Present:
 
     Attributes:
         system: Full name of the system.
-        things: By name.
+        things: By name, each with its Locations.
         sensors: By name, those of others that its Datastreams use included.
         observed_properties: In the same way.
         datastreams: By ``<Thing>.<Datastream>``, each with Thing, Sensor and ObservedProperty.
@@ -86,14 +96,14 @@ class Change:
         name: Name without that of the system.
         state: What becomes of it.
         fields: What differs; everything that is written, when it is new.
-        request: The request of the batch that brings it about; None for what is the same.
+        requests: The requests of the batch that bring it about; none for what is the same.
     """
 
     kind: str
     name: str
     state: State
     fields: tuple[FieldChange, ...] = ()
-    request: JsonObject | None = None
+    requests: tuple[JsonObject, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +121,7 @@ class Plan:
     @property
     def requests(self) -> list[JsonObject]:
         """The requests of the batch, in an order in which each can refer to those before."""
-        return [change.request for change in self.changes if change.request is not None]
+        return [request for change in self.changes for request in change.requests]
 
     @property
     def fingerprint(self) -> str:
@@ -173,15 +183,17 @@ class _Comparer:
         if present is None or (changed and not _is_own(present, self._present.system)):
             number = f"e{len(self._ids) + 1}"
             self._ids[kind, entity.name] = f"${number}"
-            request = _request(number, "post", f"{entity_set(entity)}?upsert=true", body)
-            return Change(kind, name, State.NEW, self._fields(body, {}, entity), request)
+            # Its place is sent by itself: an upsert would take that of another Thing for it, by the name.
+            whole, move = move_of(body)
+            making = _request(number, "post", f"{entity_set(entity)}?upsert=true", whole)
+            requests = (making, *_moving(number, f"${number}", move))
+            return Change(kind, name, State.NEW, self._fields(body, {}, entity), requests)
         iot_id = entity_id(present)
         self._ids[kind, entity.name] = iot_id if iot_id is not None else ""
         if not changed:
             return Change(kind, name, State.SAME)
-        address = f"{entity_set(entity)}({iot_id})"
-        request = _request(f"e{len(self._ids)}", "patch", address, changed)
-        return Change(kind, name, State.CHANGED, self._fields(changed, present, entity), request)
+        requests = _changing(f"e{len(self._ids)}", f"{entity_set(entity)}({iot_id})", changed)
+        return Change(kind, name, State.CHANGED, self._fields(changed, present, entity), requests)
 
     def _fields(self, body: JsonObject, present: JsonObject, entity: Entity) -> tuple[FieldChange, ...]:
         return tuple(
@@ -198,6 +210,9 @@ class _Comparer:
             return " · ".join(
                 str(value[part]) for part in ("name", "symbol", "definition") if value.get(part)
             )
+        if key == LOCATIONS:
+            place = location_of(value)
+            return f"{place.name} · {place.latitude}, {place.longitude}" if place is not None else ""
         if value is None or value == {}:
             return ""
         return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
@@ -213,6 +228,17 @@ def _named(body: JsonObject, entity: Entity) -> JsonObject:
         "ObservedProperty": entity.observed_property.name,
     }
     return {key: {"name": names[key]} if key in names else value for key, value in body.items()}
+
+
+def _changing(number: str, address: str, changed: JsonObject) -> tuple[JsonObject, ...]:
+    """Return the requests that change an entity; a Thing that has moved takes one for its place."""
+    body, move = move_of(changed)
+    patch = (_request(number, "patch", address, body),) if body else ()
+    return (*patch, *_moving(number, address, move))
+
+
+def _moving(number: str, address: str, move: JsonObject | None) -> tuple[JsonObject, ...]:
+    return (_request(f"{number}place", "post", f"{address}/{LOCATIONS}", move),) if move is not None else ()
 
 
 def _request(number: str, method: str, url: str, body: JsonObject) -> JsonObject:

@@ -180,7 +180,7 @@ async def delete_datastream(
     """Delete a Datastream with its Observations."""
     reader = await desk.change()
     found = await reader.datastream(datastream, values=1)
-    await service.delete_datastream(desk, reader, found)
+    await service.delete(desk, reader, found)
     return page.redirect(f"/systems/{desk.system}/things", f"{found.local_name} is deleted.")
 
 

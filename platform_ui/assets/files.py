@@ -4,7 +4,8 @@ What lives here: both directions, and the line of an error. What does not: the f
 (``client.metadata.instances``, which every client reads with), the comparison (``comparing``).
 
 How it works: a file that is written from what is in service and read again describes the same entities. It
-has no place for Locations, and none for Datastreams whose names do not follow ``<Thing>.<Datastream>``.
+has no place for Locations that are no points, and none for Datastreams whose names do not follow
+``<Thing>.<Datastream>``.
 """
 
 import json
@@ -17,7 +18,7 @@ from typing import Final
 from client.errors import InstanceFileError, InvalidNameError
 from client.messaging.topics import DatastreamName, SystemName
 from client.metadata.instances import Instances, read_instances
-from client.metadata.wire import JsonObject, observation_type
+from client.metadata.wire import LOCATIONS, JsonObject, location_of, observation_type, place_name
 from platform_ui.assets.comparing import Present, local_name
 from platform_ui.errors import FormError
 
@@ -111,7 +112,12 @@ def write_text(present: Present) -> str:
 
 
 def _thing(name: str, one: JsonObject) -> JsonObject:
-    return _described(name, one)
+    place = location_of(one.get(LOCATIONS))
+    if place is None:
+        return _described(name, one)
+    body: JsonObject = {"latitude": place.latitude, "longitude": place.longitude}
+    is_named = place.name.strip() and place.name != place_name(str(one.get("name")))
+    return _described(name, one) | {"Location": body | ({"name": place.name} if is_named else {})}
 
 
 def _sensor(name: str, one: JsonObject) -> JsonObject:

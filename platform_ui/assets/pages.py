@@ -120,7 +120,7 @@ async def delete_thing(page: CurrentPage, desk: CurrentDesk, thing: str) -> Resp
     """Delete a Thing with everything that hangs on it."""
     reader = await desk.change()
     found = await reader.thing(thing)
-    await service.delete_thing(desk, reader, found)
+    await service.delete(desk, reader, found)
     return page.redirect(f"/systems/{desk.system}/things", f"{found.local_name} is deleted.")
 
 

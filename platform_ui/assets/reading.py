@@ -175,6 +175,14 @@ class AssetReader:
         path = f"{DATASTREAMS}({key(iot_id)})/Observations"
         return [one async for one in self._pages(path, encoded(options))]
 
+    async def all_documents(self, path: str, options: Mapping[str, str]) -> list[JsonObject]:
+        """Return everything that an answer lists, however many pages that takes.
+
+        Raises:
+            MetadataError: The service does not answer.
+        """
+        return [one async for one in self._pages(path, encoded(options))]
+
     async def count(self, path: str, condition: str = "") -> int:
         """Return how many entities a set holds.
 

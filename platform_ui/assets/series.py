@@ -55,7 +55,7 @@ def _in_utc(value: object) -> object:
     """Read a time as browsers send it, without a zone: it is UTC."""
     if value == "":
         return None
-    if isinstance(value, str) and len(value) in {16, 19, 23} and "T" in value:
+    if isinstance(value, str) and len(value) in {16, 19, 23} and "T" in value and not value.endswith("Z"):
         return f"{value}Z"
     return value
 
@@ -84,6 +84,10 @@ class RangeForm(Form):
             raise ValueError("A custom range needs a start.")
         if self.end is not None and self.end <= self.start:
             raise ValueError("The end of a range comes after its start.")
+        try:
+            self.span(self.start)
+        except OverflowError:
+            raise ValueError("A range lies within the years 1 to 9999 (UTC).") from None
         return self
 
     def span(self, now: datetime, last: datetime | None = None) -> "Span":
@@ -115,9 +119,13 @@ class Span:
     @property
     def bucket_s(self) -> int:
         """The shortest usual bucket of which at most ``MAX_POINTS`` cover the time [s]."""
+        return self.bucket_for(MAX_POINTS)
+
+    def bucket_for(self, most: int) -> int:
+        """Return the shortest usual bucket of which at most so many cover the time [s]."""
         length = (self.end - self.start).total_seconds()
-        fitting = (size for size in _BUCKETS_S if length / size <= MAX_POINTS - 1)
-        return next(fitting, _DAY_S * (int(length / _DAY_S / (MAX_POINTS - 1)) + 1))
+        fitting = (size for size in _BUCKETS_S if length / size <= most - 1)
+        return next(fitting, _DAY_S * (int(length / _DAY_S / (most - 1)) + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,13 +202,13 @@ async def export(reader: AssetReader, datastream: DatastreamView, span: Span) ->
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(["phenomenonTime", "result", "unit", "datastream"])
-    unit, name = _cell(datastream.unit), _cell(datastream.name)
+    unit, name = spreadsheet_cell(datastream.unit), spreadsheet_cell(datastream.name)
     values = [value_of(one) for one in await reader.all_values(datastream.iot_id, span.condition)]
-    writer.writerows([value.raw_time, _cell(value.result), unit, name] for value in values)
+    writer.writerows([value.raw_time, spreadsheet_cell(value.result), unit, name] for value in values)
     return text.getvalue()
 
 
-def _cell(value: object) -> object:
+def spreadsheet_cell(value: object) -> object:
     """Return a value for a spreadsheet, which must not take a text for a formula."""
     if value is None or isinstance(value, int | float):
         return json.dumps(value) if isinstance(value, bool) else value

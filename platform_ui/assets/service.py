@@ -94,18 +94,6 @@ async def change_thing(desk: Desk, reader: AssetReader, thing: ThingView, form: 
     await desk.note("asset.thing_changed", thing.name)
 
 
-async def delete_thing(desk: Desk, reader: AssetReader, thing: ThingView) -> None:
-    """Delete a Thing with its Datastreams and their Observations.
-
-    Raises:
-        NotFoundError: It is gone already.
-        ConflictError: The service refuses.
-        MetadataError: The service does not answer.
-    """
-    await writing.delete(reader, "Things", thing.iot_id)
-    await desk.note("asset.thing_deleted", thing.name)
-
-
 async def create_datastream(desk: Desk, reader: AssetReader, form: DatastreamForm) -> str:
     """Register a Datastream; return its full name.
 
@@ -135,16 +123,17 @@ async def change_datastream(
     await desk.note("asset.datastream_changed", datastream.name)
 
 
-async def delete_datastream(desk: Desk, reader: AssetReader, datastream: DatastreamView) -> None:
-    """Delete a Datastream with its Observations.
+async def delete(desk: Desk, reader: AssetReader, asset: ThingView | DatastreamView) -> None:
+    """Delete a Thing with its Datastreams and their Observations, or a Datastream with its own.
 
     Raises:
         NotFoundError: It is gone already.
         ConflictError: The service refuses.
         MetadataError: The service does not answer.
     """
-    await writing.delete(reader, "Datastreams", datastream.iot_id)
-    await desk.note("asset.datastream_deleted", datastream.name)
+    is_thing = isinstance(asset, ThingView)
+    await writing.delete(reader, "Things" if is_thing else "Datastreams", asset.iot_id)
+    await desk.note("asset.thing_deleted" if is_thing else "asset.datastream_deleted", asset.name)
 
 
 async def plan_of(reader: AssetReader, text: str) -> Plan:

@@ -14,7 +14,7 @@ from typing import Final
 
 from client.metadata.entities import Datastream, ObservedProperty, Sensor, Thing, UnitOfMeasurement
 from client.metadata.instances import Instances
-from client.metadata.wire import JsonObject
+from client.metadata.wire import LOCATIONS, JsonObject, place_name
 from platform_ui.assets.comparing import Plan, Present, compare, local_name
 from platform_ui.assets.forms import DatastreamChangeForm, DatastreamForm, ThingChangeForm, ThingForm
 from platform_ui.assets.reading import AssetReader, key, literal, read_answer, refusal
@@ -34,7 +34,7 @@ async def read_present(reader: AssetReader) -> Present:
     Raises:
         MetadataError: The service does not answer.
     """
-    things = await reader.everything("Things")
+    things = await reader.everything("Things", LOCATIONS)
     sensors = await reader.everything("Sensors")
     observed = await reader.everything("ObservedProperties")
     datastreams = await reader.datastreams()
@@ -216,7 +216,7 @@ def _location(thing: str, form: ThingChangeForm) -> JsonObject:
     """Write a place (RFC 7946, clause 3.1.1: longitude first)."""
     point = {"type": "Point", "coordinates": [form.longitude, form.latitude]}
     about = f"Where {thing} is"
-    return {"name": f"{thing} place", "description": about, "encodingType": _GEO_JSON, "location": point}
+    return {"name": place_name(thing), "description": about, "encodingType": _GEO_JSON, "location": point}
 
 
 def _request(number: str, method: str, url: str, body: JsonObject) -> JsonObject:

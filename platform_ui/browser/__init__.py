@@ -29,7 +29,7 @@ from platform_ui.browser.downloads import attachment, disposition
 from platform_ui.browser.exchange import BrowserMiddleware
 from platform_ui.browser.headers import CONTENT_SECURITY_POLICY, SECURITY_HEADERS
 from platform_ui.browser.limits import MAX_BODY_BYTES, MAX_JSON_DEPTH
-from platform_ui.browser.notices import NOTICE_COOKIE, Notice, put_notice, take_notice
+from platform_ui.browser.notices import NOTICE_COOKIE, Notice, Undo, put_notice, take_notice
 from platform_ui.browser.origin import WebRules
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "TOKEN_BYTES",
     "BrowserMiddleware",
     "Notice",
+    "Undo",
     "WebRules",
     "attachment",
     "browser_token",

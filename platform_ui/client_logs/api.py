@@ -87,7 +87,10 @@ class CertificateState(BaseModel):
 
 
 class ClientStateAnswer(BaseModel):
-    """How a client app stands."""
+    """How a client app stands; `clock_off_s` says how far its clock is ahead (below zero: behind) [s].
+
+    It is null when the clock is not known to be off by more than two minutes.
+    """
 
     standing: str
     last_heard: datetime | None
@@ -97,6 +100,7 @@ class ClientStateAnswer(BaseModel):
     looked_back_to: datetime | None
     is_whole: bool
     certificates: CertificateState
+    clock_off_s: float | None
 
 
 class CheckAnswer(BaseModel):
@@ -203,6 +207,7 @@ async def show_client_state(
             is_blocked=certificates.is_blocked,
             until=certificates.until,
         ),
+        clock_off_s=state.clock_off.total_seconds() if state.clock_off is not None else None,
     )
 
 
@@ -221,6 +226,7 @@ async def show_client_connection(
     place = Place(
         clients.configuration_of(found.client, found.system, settings),
         clients.sensorthings_url(found.client, settings),
+        settings.mqtt_url,
     )
     return ConnectionAnswer(
         record=_record(found.arrival),

@@ -1,19 +1,14 @@
 """Whether a client app has arrived: its newest record, and what to check while there is none.
 
-What lives here: recognising the records of a client app, and the checks. What does not: the lines that send a
-first record (``platform_ui.clients.snippets``).
-
-How its records are recognised: Kafka does not tell who wrote a record, and a record does not either. So a
-record counts as a client app's when its Datastream is one that the client app has said to write (the report
-``registered`` in the log topic), or one that only the snippets of its page send to. Another client app of the
-system that sends to the same Datastream would be taken for it: the page says so.
+What lives here: finding its newest record, and the checks. What does not: which records count as its own
+(``ownership``), the lines that send a first record (``platform_ui.clients.snippets``).
 
 The checks are what the platform sees by itself, in the order in which a record passes them. They are asked
 for only as long as no record has arrived.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -29,8 +24,9 @@ from platform_ui.acls.compiling import client_entries
 from platform_ui.acls.entries import DENY
 from platform_ui.client_logs import service
 from platform_ui.client_logs.access import Ports
+from platform_ui.client_logs.ownership import Asked, owned
 from platform_ui.client_logs.reading import Lookback
-from platform_ui.client_logs.reports import ClientState, Standing
+from platform_ui.client_logs.reports import ClientState, Standing, read_report
 from platform_ui.clients import service as clients
 from platform_ui.clients.models import ClientApp
 from platform_ui.clients.starter import datastream_names
@@ -159,15 +155,24 @@ async def connection(
     client, system = await clients.see_client(session, user, system_name, name)
     certificates = await _certificates(session, system, client)
     own = datastream_names(system.name, client.name)
+    others = {one.name for one in await clients.list_of_system(session, system)} - {client.name}
     await session.commit()  # reading takes its time; the connection goes back to the pool
     try:
         log, records, letters = await _look(ports, system)
     except BrokerError as error:
         return Connection(client, system, None, (_certified(certificates, client, system),), (), error.detail)
     state = service.state_in(log, client.name, now())
-    names = own | state.datastreams
-    arrival = await _arrival(_of(records, names), ports, system)
-    listed = tuple(sorted(names))
+    asked = Asked(
+        system.name,
+        client.name,
+        client.created_at,
+        frozenset(others),
+        own | state.datastreams,
+        has_said=bool(state.datastreams),
+    )
+    found = owned(records.records, map(read_report, log.records), asked)
+    arrival = await _arrival(found.records, ports, system)
+    listed = tuple(sorted(found.names))
     if arrival is not None:
         return Connection(client, system, arrival, (), listed)
     checks = (
@@ -176,7 +181,8 @@ async def connection(
         await _known_to_sensorthings(client, system, ports),
         _heard(state),
         _registered(state),
-        _refused(_of(letters, names)),
+        _refused(_of(letters, found.names)),
+        *_nobodys(found.nobodys, system),
         Check(
             f"A record in {system.system_name.topics.internal}",
             is_good=False,
@@ -222,7 +228,7 @@ def _of(found: Lookback, names: Iterable[str]) -> list[TopicRecord]:
     return [record for record in found.records if record.key in keys]
 
 
-async def _arrival(records: list[TopicRecord], ports: Ports, system: System) -> Arrival | None:
+async def _arrival(records: Sequence[TopicRecord], ports: Ports, system: System) -> Arrival | None:
     if not records:
         return None
     newest = records[-1]
@@ -315,6 +321,8 @@ def _heard(state: ClientState) -> Check:
             step="Run the lines above, and read what they print. By curl there is no word: only the record",
         )
     words = f"{state.standing}; last heard {state.last_heard:%Y-%m-%d %H:%M:%S} UTC"
+    if state.clock_words:
+        words += f"; {state.clock_words}"
     return Check(title, is_good=state.standing is not Standing.SILENT, detail=words)
 
 
@@ -328,8 +336,27 @@ def _registered(state: ClientState) -> Check:
     detail = "it has not said which Datastreams it writes"
     if state.last_heard is None:
         return Check(title, is_good=None, detail=detail)
-    step = "The program calls register() before produce(); those of earlier versions do not report it"
+    step = (
+        "The program calls register() before produce(); devices that speak only MQTT or HTTP do not report "
+        "it: see the live records of the system"
+    )
     return Check(title, is_good=False, detail=detail, step=step)
+
+
+def _nobodys(records: Sequence[TopicRecord], system: System) -> list[Check]:
+    if not records:
+        return []
+    newest = records[-1]
+    name = (newest.key or b"").decode("utf-8", "replace").removeprefix(f"{system.name}.")
+    detail = (
+        f"{len(records)} that this or another client app has sent; the newest: {name[:200]}, "
+        f"{newest.at:%Y-%m-%d %H:%M:%S} UTC"
+    )
+    step = (
+        "Devices that speak only MQTT or HTTP do not say what they write: a Thing with the name of the "
+        "client app shows whose its records are"
+    )
+    return [Check("Records that nobody claims", is_good=None, detail=detail, step=step)]
 
 
 def _refused(letters: list[TopicRecord]) -> Check:

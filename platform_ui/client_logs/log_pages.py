@@ -3,16 +3,17 @@
 import json
 from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response, StreamingResponse
 
-from platform_ui.accounts import sessions as accounts
 from platform_ui.accounts.access import LoggedIn
 from platform_ui.accounts.models import User
-from platform_ui.browser import attachment, browser_token
+from platform_ui.browser import attachment
 from platform_ui.client_logs import service
 from platform_ui.client_logs.access import CurrentPorts, Hub, Ports
 from platform_ui.client_logs.forms import ReportFilterForm
@@ -20,10 +21,11 @@ from platform_ui.client_logs.live import ReportHub
 from platform_ui.client_logs.reading import MOST
 from platform_ui.client_logs.reports import LEVELS, Report, Wanted
 from platform_ui.clients import service as clients
-from platform_ui.db import Database, Sessions
-from platform_ui.errors import FormError, NotFoundError
+from platform_ui.db import Database
+from platform_ui.errors import FormError
 from platform_ui.fields import read_form
 from platform_ui.systems import service as systems
+from platform_ui.systems.access import still_sees
 from platform_ui.systems.models import SystemRole
 from platform_ui.web import CurrentPage, Page
 
@@ -39,36 +41,45 @@ _CHOICES = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Who reads reports, and by what."""
+
+    page: Page
+    database: AsyncSession
+    user: User
+    ports: Ports
+
+
+def _reader(page: CurrentPage, database: Database, user: LoggedIn, ports: CurrentPorts) -> _Reader:
+    return _Reader(page, database, user, ports)
+
+
+CurrentReader = Annotated[_Reader, Depends(_reader)]
+
+
 @router.get("/systems/{system}/clients/{name}/logs")
-async def show_reports_of_client(
-    page: CurrentPage, *, database: Database, user: LoggedIn, ports: CurrentPorts, system: str, name: str
-) -> Response:
+async def show_reports_of_client(reader: CurrentReader, system: str, name: str) -> Response:
     """Show what a client app reported, the newest first, with a filter."""
-    return await _show(page, database, user, ports, (system, name))
+    return await _show(reader, system, name)
 
 
 @router.get("/systems/{system}/logs")
-async def show_reports_of_system(
-    page: CurrentPage, *, database: Database, user: LoggedIn, ports: CurrentPorts, system: str
-) -> Response:
+async def show_reports_of_system(reader: CurrentReader, system: str) -> Response:
     """Show what all client apps of a system reported, the newest first, with a filter."""
-    return await _show(page, database, user, ports, (system, ""))
+    return await _show(reader, system)
 
 
 @router.get("/systems/{system}/clients/{name}/logs.jsonl")
-async def save_reports_of_client(
-    page: CurrentPage, *, database: Database, user: LoggedIn, ports: CurrentPorts, system: str, name: str
-) -> Response:
+async def save_reports_of_client(reader: CurrentReader, system: str, name: str) -> Response:
     """Send what a client app reported as a file, the oldest first, with the same filter."""
-    return await _save(page, database, user, ports, (system, name))
+    return await _save(reader, system, name)
 
 
 @router.get("/systems/{system}/logs.jsonl")
-async def save_reports_of_system(
-    page: CurrentPage, *, database: Database, user: LoggedIn, ports: CurrentPorts, system: str
-) -> Response:
+async def save_reports_of_system(reader: CurrentReader, system: str) -> Response:
     """Send what all client apps of a system reported as a file, the oldest first, with the same filter."""
-    return await _save(page, database, user, ports, (system, ""))
+    return await _save(reader, system)
 
 
 @router.get("/systems/{system}/logs/live")
@@ -93,11 +104,9 @@ async def follow_reports(
     )
 
 
-async def _show(
-    page: Page, database: AsyncSession, user: User, ports: Ports, place: tuple[str, str]
-) -> Response:
-    system_name, name = place
-    values = dict(page.request.query_params)
+async def _show(reader: _Reader, system_name: str, name: str = "") -> Response:
+    database, user = reader.database, reader.user
+    values = dict(reader.page.request.query_params)
     errors: dict[str, str] = {}
     try:
         form = read_form(ReportFilterForm, values)
@@ -107,10 +116,10 @@ async def _show(
     if name:
         client, _ = await clients.see_client(database, user, system_name, name)
     wanted = form.wanted(name)
-    system, found = await service.reports_of(database, user, system_name, wanted, ports.topics)
+    system, found = await service.reports_of(database, user, system_name, wanted, reader.ports.topics)
     given = {field: value for field, value in values.items() if value and field in _FILTERS}
-    part = "rows" if "hx-request" in page.request.headers else "logs"
-    return page.render(
+    part = "rows" if "hx-request" in reader.page.request.headers else "logs"
+    return reader.page.render(
         f"client_logs/{part}.html",
         system=system,
         client=client,
@@ -127,12 +136,11 @@ async def _show(
     )
 
 
-async def _save(
-    page: Page, database: AsyncSession, user: User, ports: Ports, place: tuple[str, str]
-) -> Response:
-    system_name, name = place
-    wanted = read_form(ReportFilterForm, dict(page.request.query_params)).wanted(name)
-    system, found = await service.reports_of(database, user, system_name, wanted, ports.topics, most=MOST)
+async def _save(reader: _Reader, system_name: str, name: str = "") -> Response:
+    wanted = read_form(ReportFilterForm, dict(reader.page.request.query_params)).wanted(name)
+    system, found = await service.reports_of(
+        reader.database, reader.user, system_name, wanted, reader.ports.topics, most=MOST
+    )
     lines = "".join(
         f"{json.dumps(one, ensure_ascii=False)}\n" for one in map(as_json, reversed(found.reports))
     )
@@ -159,7 +167,7 @@ def as_json(report: Report) -> dict[str, object]:
 async def _events(request: Request, hub: ReportHub, system: str, wanted: Wanted) -> AsyncIterator[str]:
     async with aclosing(hub.follow(system)) as followed:
         async for reports in followed:
-            if not reports and not await _still_allowed(request, system):
+            if not reports and not await still_sees(request, system):
                 yield _CLOSED
                 return
             chosen = [report for report in reports if wanted.takes(report)]
@@ -173,17 +181,3 @@ async def _nothing() -> AsyncIterator[str]:
 
 def _event(reports: Iterable[Report]) -> str:
     return f"event: reports\ndata: {json.dumps([as_json(one) for one in reports], ensure_ascii=False)}\n\n"
-
-
-async def _still_allowed(request: Request, system: str) -> bool:
-    """Return whether the browser is still logged in as an agent or viewer; asked every two seconds."""
-    sessions: Sessions = request.app.state.sessions
-    async with sessions() as session:
-        user = await accounts.user_of(session, browser_token(request), touch=False)
-        if user is None:
-            return False
-        try:
-            await systems.see_system(session, user, system)
-        except NotFoundError:
-            return False
-        return True

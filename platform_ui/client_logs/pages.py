@@ -42,7 +42,9 @@ async def show_client(
     """Show how a client app connects, and whether it has."""
     client, found = await clients.see_client(database, user, system, name)
     place = Place(
-        clients.configuration_of(client, found, settings), clients.sensorthings_url(client, settings)
+        clients.configuration_of(client, found, settings),
+        clients.sensorthings_url(client, settings),
+        settings.mqtt_url,
     )
     known = ways(place)
     return page.render(

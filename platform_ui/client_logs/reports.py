@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Any, Final
 
 from client.errors import InvalidTimeError
@@ -24,6 +25,8 @@ from platform_ui.audit.publisher import KEY
 from platform_ui.systems.records import TopicRecord
 
 SILENT_AFTER: Final = timedelta(seconds=90)
+CLOCK_MAY_BE_OFF: Final = timedelta(minutes=2)
+MINUTES_OF_DAYS: Final = 2 * 24 * 60
 ALIVE: Final = "alive"
 STOPPED: Final = "stopped"
 LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -48,6 +51,7 @@ class Report:
     Attributes:
         position: ``<partition>:<offset>``.
         at: When the client says that it was; Kafka's time when it says nothing readable.
+        got_at: Kafka's time of the record: the broker's where the topic is set so, otherwise the producer's.
         client: Name of the client app.
         kind: What it is about.
         level: ``DEBUG`` to ``CRITICAL`` of a log line, else empty.
@@ -59,6 +63,7 @@ class Report:
 
     position: str
     at: datetime
+    got_at: datetime
     client: str
     kind: Kind
     level: str
@@ -75,23 +80,21 @@ def read_report(record: TopicRecord) -> Report:
     position = f"{record.partition}:{record.offset}"
     at = _time(document.get("time"), record.at)
     kind = _kind(document, record.key)
+    made = partial(Report, position, at, record.at, name, kind)
     if kind is Kind.STATE:
         state = _text(document.get("state"), 100)
-        return Report(position, at, name, kind, "", _state_text(state, document), state)
+        return made("", _state_text(state, document), state)
     if kind is Kind.REGISTERED:
         named = document.get("datastreams")
         names = tuple(one for one in named if isinstance(one, str)) if isinstance(named, list) else ()
         count = document.get("count")
         number = count if isinstance(count, int) else len(names)
-        text = f"registered {number} Datastream{'s' if number != 1 else ''}"
-        return Report(position, at, name, kind, "", text, datastreams=names)
+        return made("", f"registered {number} Datastream{'s' if number != 1 else ''}", datastreams=names)
     if kind is Kind.LOG:
         level = _text(document.get("level"), 20).upper()
         exception = _text(document.get("exception"), MAX_EXCEPTION)
-        return Report(
-            position, at, name, kind, level, _text(document.get("message"), MAX_TEXT), exception=exception
-        )
-    return Report(position, at, name, kind, "", (record.value or b"").decode("utf-8", "replace")[:MAX_TEXT])
+        return made(level, _text(document.get("message"), MAX_TEXT), exception=exception)
+    return made("", (record.value or b"").decode("utf-8", "replace")[:MAX_TEXT])
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +155,13 @@ class ClientState:
 
     Attributes:
         standing: How it stands.
-        last_heard: When it last said anything.
-        since: Since when it stands so, as far as was looked back.
+        last_heard: When it last said anything, by Kafka's time; never after now.
+        since: Since when it stands so by the same time, as far as was looked back.
         states: Its states other than signs of life, the newest first.
         datastreams: Full names of what it has registered.
         looked_back_to: Time of the oldest record that was looked at; nothing when there was none.
         is_whole: Whether that is all that the topic holds.
+        clock_off: How far the device's clock is ahead, below zero behind; nothing when not known to be off.
     """
 
     standing: Standing
@@ -167,6 +171,16 @@ class ClientState:
     datastreams: frozenset[str] = field(default_factory=frozenset)
     looked_back_to: datetime | None = None
     is_whole: bool = False
+    clock_off: timedelta | None = None
+
+    @property
+    def clock_words(self) -> str:
+        """How the device's clock is off, in words; empty when it is not known to be."""
+        if self.clock_off is None:
+            return ""
+        minutes = round(abs(self.clock_off) / timedelta(minutes=1))
+        length = f"{minutes} min" if minutes < MINUTES_OF_DAYS else f"{abs(self.clock_off).days} days"
+        return f"its clock is {length} {'ahead' if self.clock_off > timedelta() else 'behind'}"
 
 
 def state_of(
@@ -191,19 +205,41 @@ def state_of(
     if not own:
         standing = Standing.NEVER if is_whole else Standing.NOT_LATELY
         return ClientState(standing, looked_back_to=looked_back_to, is_whole=is_whole)
-    last_heard = max(report.at for report in own)
+    last_heard = min(present, max(report.got_at for report in own))
     # Signs of life show that it runs; what it was before them is the state that counts.
     states = [report for report in own if report.kind is Kind.STATE and report.state != ALIVE]
     last_state = next((report.state for report in reversed(own) if report.kind is Kind.STATE), "")
     if last_state == STOPPED:
-        standing, since = Standing.STOPPED, states[-1].at
+        standing, since = Standing.STOPPED, states[-1].got_at
     elif present - last_heard > SILENT_AFTER:
         standing, since = Standing.SILENT, last_heard
     else:
-        standing, since = Standing.CONNECTED, states[-1].at if states else own[0].at
+        standing, since = Standing.CONNECTED, states[-1].got_at if states else own[0].got_at
     return ClientState(
-        standing, last_heard, since, tuple(reversed(states)), datastreams, looked_back_to, is_whole
+        standing,
+        last_heard,
+        min(present, since),
+        tuple(reversed(states)),
+        datastreams,
+        looked_back_to,
+        is_whole,
+        _clock_off(own, present),
     )
+
+
+def _clock_off(own: Sequence[Report], present: datetime) -> timedelta | None:
+    """Return how far a device's clock is off, when it is more than `CLOCK_MAY_BE_OFF`.
+
+    A time to come shows one that is ahead. One that is behind shows only where the broker sets the times, and
+    only when every report is late: what waited on the device for the network is late by a right clock.
+    """
+    ahead = own[-1].at - min(own[-1].got_at, present)
+    if own[-1].got_at > present:
+        ahead = max(ahead, own[-1].got_at - present)
+    if ahead > CLOCK_MAY_BE_OFF:
+        return ahead
+    behind = min(report.got_at - report.at for report in own)
+    return -behind if behind > CLOCK_MAY_BE_OFF else None
 
 
 def chosen(reports: Iterable[Report], wanted: Wanted) -> list[Report]:

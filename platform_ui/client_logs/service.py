@@ -4,7 +4,8 @@ What lives here: the rules; agents and viewers of a system see all of its report
 (``reading``), what they mean (``reports``), whether a new client app has arrived (``connection``).
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -112,15 +113,40 @@ async def reported_state(topics: RememberingReader | None, system: System, name:
     return state_in(found, name, now())
 
 
+async def reported_states(
+    topics: RememberingReader | None, system: System, names: Collection[str]
+) -> Mapping[str, ClientState]:
+    """Return how client apps of one system stand, by their names: one look at its log topic serves all.
+
+    They are not known when the broker does not answer.
+    """
+    try:
+        found = await look_back(topics, system)
+    except BrokerError:
+        return dict.fromkeys(names, ClientState(Standing.UNKNOWN))
+    return states_in(found, names, now())
+
+
 def state_in(found: Lookback, name: str, present: datetime) -> ClientState:
     """Return how a client app stands by what was found in its log topic."""
-    return state_of(
-        [read_report(record) for record in found.records],
-        name,
-        present,
-        is_whole=found.is_whole and found.is_complete,
-        looked_back_to=found.records[0].at if found.records else None,
-    )
+    return states_in(found, (name,), present)[name]
+
+
+def states_in(found: Lookback, names: Collection[str], present: datetime) -> Mapping[str, ClientState]:
+    """Return how client apps stand by what was found in their log topic; each record is read once."""
+    reports = defaultdict[str, list[Report]](list)
+    for report in map(read_report, found.records):
+        reports[report.client].append(report)
+    return {
+        name: state_of(
+            reports[name],
+            name,
+            present,
+            is_whole=found.is_whole and found.is_complete,
+            looked_back_to=found.records[0].at if found.records else None,
+        )
+        for name in names
+    }
 
 
 async def look_back(topics: RememberingReader | None, system: System) -> Lookback:

@@ -3,18 +3,30 @@
 What lives here: the registry of ways. What does not: the entities and files that they use (``starter``), and
 whether something has arrived (``platform_ui.client_logs.connection``).
 
-A way is a function from a place to a `Way`; whoever brings another one (an adapter for another protocol) adds
-it to `WAYS`. A way belongs here only when a test runs its lines as they are displayed.
+A way is a function from a place to a `Way`, or to nothing where this installation does not have it; whoever
+brings another one (an adapter for another protocol) adds it to `WAYS`. A way belongs here only when a test
+runs its lines as they are displayed.
 """
 
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit
 
+from adapters.mqtt.topics import data_topic
+from client.messaging.topics import DatastreamName, SystemName
 from platform_ui.clients.service import ClientConfiguration
-from platform_ui.clients.starter import PROGRAM_FILE, described, starter_files
+from platform_ui.clients.starter import (
+    BY_HTTP,
+    BY_MQTT,
+    DATASTREAM,
+    PROGRAM_FILE,
+    described,
+    starter_files,
+)
 
+_MQTT_PORT: Final = 8883
 _ADDRESS_FILE: Final = "datastream.txt"
 _TOKEN_FILE: Final = "sensorthings.token"  # noqa: S105 - a name, no secret
 
@@ -26,10 +38,12 @@ class Place:
     Attributes:
         configuration: What a program passes to ``DigitalTwinClient``.
         sensorthings_url: Address of the SensorThings service, without a version.
+        mqtt_url: Address of the MQTT broker, `mqtts://host:port`; empty for none.
     """
 
     configuration: ClientConfiguration
     sensorthings_url: str
+    mqtt_url: str = ""
 
     @property
     def folder(self) -> str:
@@ -107,25 +121,42 @@ def _python(place: Place) -> Way:
     )
 
 
-def _curl(place: Place) -> Way:
-    folder = shlex.quote(place.folder)
-    configuration = place.configuration
-    base = f"{place.sensorthings_url.rstrip('/')}/v1.1"
-    trust = " --cacert ca.pem" if base.startswith("https://") else ""
-    ask = (
+def _request(place: Place) -> str:
+    """Return the beginning of a request to SensorThings, to be run in the folder of the archive."""
+    trust = " --cacert ca.pem" if place.sensorthings_url.startswith("https://") else ""
+    return (
         f"curl --fail-with-body --silent --show-error{trust} \\\n"
         f'  -H "Authorization: Bearer $(cat {_TOKEN_FILE})" -H "Content-Type: application/json" \\\n'
     )
-    describe = (
+
+
+def _describe(place: Place, by: str, output: str) -> str:
+    """Return lines that unpack the archive, and describe a Thing with its Datastream.
+
+    Args:
+        place: where.
+        by: what the Thing is called after the client app's name.
+        output: what becomes of the answer.
+    """
+    folder = shlex.quote(place.folder)
+    address = shlex.quote(f"{place.sensorthings_url.rstrip('/')}/v1.1/Datastreams")
+    configuration = place.configuration
+    return (
         f"tar -xzf {folder}.tar.gz\n"
         f"cd {folder}\n"
-        f"{ask}"
-        f"  --output /dev/null --write-out '%header{{location}}' \\\n"
-        f"  --data @- {shlex.quote(f'{base}/Datastreams')} > {_ADDRESS_FILE} <<'JSON'\n"
-        f"{described(configuration.system, configuration.client_name)}\n"
+        f"{_request(place)}"
+        f"  {output.format(address=address)} <<'JSON'\n"
+        f"{described(configuration.system, f'{configuration.client_name}{by}')}\n"
         "JSON"
     )
-    send = f'{ask}  --data \'{{"result": 21.5}}\' "$(cat {_ADDRESS_FILE})/Observations"'
+
+
+def _curl(place: Place) -> Way:
+    output = (
+        "--output /dev/null --write-out '%header{{location}}' \\\n"
+        f"  --data @- {{address}} > {_ADDRESS_FILE}"
+    )
+    send = f'{_request(place)}  --data \'{{"result": 21.5}}\' "$(cat {_ADDRESS_FILE})/Observations"'
     return Way(
         key="curl",
         title="curl",
@@ -135,7 +166,7 @@ def _curl(place: Place) -> Way:
             Snippet(
                 "curl-describe",
                 "Unpack it, and say what is measured",
-                describe,
+                _describe(place, BY_HTTP, output),
                 note="Once: each run makes another Datastream.",
             ),
             Snippet("curl-send", "Send a record", send, note="In the same folder, as often as you like:"),
@@ -143,9 +174,54 @@ def _curl(place: Place) -> Way:
     )
 
 
-WAYS: Final[list[Callable[[Place], Way]]] = [_python, _curl]
+def _mqtt(place: Place) -> Way | None:
+    parts = urlsplit(place.mqtt_url)
+    if parts.hostname is None:
+        return None
+    configuration, port = place.configuration, parts.port or _MQTT_PORT
+    system = SystemName.parse(configuration.system)
+    topic = data_topic(DatastreamName(system, f"{configuration.client_name}{BY_MQTT}", DATASTREAM))
+    send = (
+        f"mosquitto_pub -h {shlex.quote(parts.hostname)} -p {port} \\\n"
+        "  --cafile ca.pem --cert certificate.pem --key key.pem \\\n"
+        f"  -q 1 -t {shlex.quote(topic)} -m 21.5"
+    )
+    program = f"""python3 - <<'PYTHON'
+import paho.mqtt.client as mqtt
+
+client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+client.tls_set("ca.pem", "certificate.pem", "key.pem")
+client.connect({parts.hostname!r}, {port})
+client.loop_start()
+client.publish({topic!r}, '{{"result": 21.5}}', qos=1).wait_for_publish(10)
+client.disconnect()
+PYTHON"""
+    return Way(
+        key="mqtt",
+        title="MQTT",
+        summary="Sends by MQTT with the same certificate: for devices and gateways that speak it already.",
+        needs="mosquitto_pub, or Python with the package paho-mqtt 2; once curl, to say what is measured.",
+        snippets=(
+            Snippet(
+                "mqtt-describe",
+                "Unpack it, and say what is measured",
+                _describe(place, BY_MQTT, "--output /dev/null --data @- {address}"),
+                note="Once: each run makes another Datastream.",
+            ),
+            Snippet("mqtt-send", "Send a record", send, note="In the same folder, as often as you like:"),
+            Snippet(
+                "mqtt-python",
+                "Or send it by Python",
+                program,
+                note="The payload is a number, or JSON with a result and its phenomenonTime:",
+            ),
+        ),
+    )
+
+
+WAYS: Final[list[Callable[[Place], Way | None]]] = [_python, _curl, _mqtt]
 
 
 def ways(place: Place) -> list[Way]:
     """Return all ways to connect a client app, the recommended one first."""
-    return [make(place) for make in WAYS]
+    return [way for make in WAYS if (way := make(place)) is not None]

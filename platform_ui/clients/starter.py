@@ -20,6 +20,8 @@ QUANTITY: Final = "temperature"
 DATASTREAM: Final = "Air Temperature"
 BY_HTTP: Final = "-http"
 """What is added to the client app's name for the Thing that is described by plain HTTP."""
+BY_MQTT: Final = "-mqtt"
+"""What is added for the Thing whose records come by MQTT."""
 _MEASUREMENT: Final = "http://www.opengis.net/def/observationType/OGC-OM/2.0/OM_Measurement"
 _UNIT: Final = {"name": "degree Celsius", "symbol": "°C", "definition": "ucum:Cel"}
 _DEFINITION: Final = "http://vocab.nerc.ac.uk/standard_name/air_temperature/"
@@ -48,7 +50,8 @@ with DigitalTwinClient(**configuration) as client:
 
 def datastream_names(system: str, client: str) -> frozenset[str]:
     """Return the full names of the Datastreams that the snippets of a client app send to."""
-    return frozenset(f"{system}.{thing}.{DATASTREAM}" for thing in (client, f"{client}{BY_HTTP}"))
+    things = (client, f"{client}{BY_HTTP}", f"{client}{BY_MQTT}")
+    return frozenset(f"{system}.{thing}.{DATASTREAM}" for thing in things)
 
 
 def starter_files(system: str, client: str) -> dict[str, str]:
@@ -66,14 +69,14 @@ def starter_files(system: str, client: str) -> dict[str, str]:
     }
 
 
-def described(system: str, client: str) -> str:
-    """Return the body of a request that makes the Datastream with all that belongs to it.
+def described(system: str, thing_name: str) -> str:
+    """Return the body of a request that makes the Datastream of a Thing with all that belongs to it.
 
     Source: OGC 18-088, clause 10.2.1.1 "Link to existing entities when creating an entity" and 10.2.1.2
     "Create related entities when creating an entity".
     """
-    thing = f"{system}.{client}{BY_HTTP}"
-    parts = _instances(f"{client}{BY_HTTP}")
+    thing = f"{system}.{thing_name}"
+    parts = _instances(thing_name)
     datastream = dict(parts["Datastreams"][QUANTITY])
     body = {
         **datastream,

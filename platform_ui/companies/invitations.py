@@ -24,9 +24,7 @@ from platform_ui.accounts.origin import Origin
 from platform_ui.accounts.pages import site_url
 from platform_ui.accounts.sessions import hash_token
 from platform_ui.audit import service as audit
-from platform_ui.companies import service as companies
-from platform_ui.companies.forms import CompanyMemberForm
-from platform_ui.companies.models import Company, Invitation, Role
+from platform_ui.companies.models import Company, Invitation
 from platform_ui.db import now
 from platform_ui.errors import MailError, NotFoundError
 from platform_ui.settings import PlatformSettings
@@ -65,21 +63,6 @@ class Invited:
 def place_of(company: Company) -> Place:
     """Return a company as what somebody is invited into."""
     return Place(company.name, company_id=company.id)
-
-
-async def invite_to_company(
-    session: AsyncSession, user: User, name: str, form: CompanyMemberForm, origin: Origin, *, by_mail: bool
-) -> Invited:
-    """Invite somebody to a company.
-
-    Raises:
-        NotFoundError: the company is not there, or somebody else's.
-        ForbiddenError: the person may not give this role.
-        TooManyAttemptsError: the person has invited very many.
-    """
-    least = Role.OWNER if form.role is Role.OWNER else Role.ADMIN
-    company = await companies.require(session, user, name, least)
-    return await invite(session, user, place_of(company), (form.email, form.role), origin, by_mail=by_mail)
 
 
 async def invite(
@@ -151,20 +134,10 @@ async def tell(
     return ""
 
 
-async def list_invitations(session: AsyncSession, company: Company) -> Sequence[Invitation]:
-    """Return who is invited to a company, the newest first."""
-    return await invitations_into(session, place_of(company))
-
-
 async def invitations_into(session: AsyncSession, place: Place) -> Sequence[Invitation]:
     """Return who is invited, the newest first."""
     statement = select(Invitation).where(place.is_this, Invitation.expires_at > now())
     return (await session.scalars(statement.order_by(Invitation.created_at.desc()))).all()
-
-
-async def withdraw(session: AsyncSession, user: User, company: Company, invitation: uuid.UUID) -> str:
-    """Withdraw an invitation into a company; see `withdraw_from`."""
-    return await withdraw_from(session, user, place_of(company), invitation)
 
 
 async def withdraw_from(session: AsyncSession, user: User, place: Place, invitation: uuid.UUID) -> str:

@@ -1,4 +1,4 @@
-"""People of a company as JSON resources: its members, and who is invited.
+"""People of a company as JSON resources: its members, and who is invited; the answers a system's share.
 
 A member is removed in ``systems``: their parts in the company's systems go with it.
 """
@@ -9,21 +9,16 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from platform_ui.accounts import service as accounts
-from platform_ui.accounts.access import LoggedIn
-from platform_ui.accounts.origin import origin_of
-from platform_ui.companies import invitations, service
 from platform_ui.companies.forms import CompanyMemberForm, CompanyRoleForm
 from platform_ui.companies.models import Invitation
+from platform_ui.companies.people import OF_COMPANIES, Asked, Inquiry, People, RoleT, WhereT
 from platform_ui.companies.service import Member
-from platform_ui.db import Database
 from platform_ui.errors import NotFoundError
 from platform_ui.rest.marks import answers_secret
-from platform_ui.settings import CurrentSettings
 
 router = APIRouter(prefix="/companies/{name}", tags=["people"])
 
@@ -94,57 +89,66 @@ class AddedAnswer(BaseModel):
     link: str | None = None
 
 
+async def answer_members(people: People[WhereT, RoleT], asked: Asked, name: str) -> MemberList:
+    """Answer who has a part in a company or a system."""
+    return MemberList.of(await people.members(asked, name))
+
+
+async def answer_added(
+    people: People[WhereT, RoleT], asked: Asked, name: str, email: str, role: RoleT
+) -> AddedAnswer:
+    """Give somebody a part in a company or a system, or invite them; answer which."""
+    await people.manage(asked.database, asked.user, name)
+    added = await people.bring_in(asked, name, email, role)
+    state: Literal["member", "invited"] = "invited" if added.is_invited else "member"
+    return AddedAnswer(email=email, role=role, state=state, link=added.link or None)
+
+
+async def answer_changed(
+    people: People[WhereT, RoleT], asked: Asked, name: str, email: str, role: RoleT
+) -> MemberAnswer:
+    """Give a member of a company or a system another role; answer what they are now."""
+    await people.change(asked.database, asked.user, name, email, role)
+    return (await answer_members(people, asked, name)).only(email)
+
+
+async def answer_withdrawn(
+    people: People[WhereT, RoleT], asked: Asked, name: str, invitation: uuid.UUID
+) -> Response:
+    """Withdraw an invitation into a company or a system."""
+    await people.withdraw(asked, name, invitation)
+    return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
 @router.get("/members", operation_id="list_company_members")
-async def list_members(database: Database, user: LoggedIn, name: str) -> MemberList:
+async def list_members(asked: Inquiry, name: str) -> MemberList:
     """List the members of a company."""
-    company = await service.see_company(database, user, name)
-    return MemberList.of(await service.list_members(database, user, company))
+    return await answer_members(OF_COMPANIES, asked, name)
 
 
 @router.post("/members", status_code=HTTPStatus.CREATED, operation_id="add_company_member")
 @answers_secret
-async def add_member(
-    *,
-    request: Request,
-    database: Database,
-    user: LoggedIn,
-    settings: CurrentSettings,
-    name: str,
-    form: CompanyMemberForm,
-) -> AddedAnswer:
+async def add_member(asked: Inquiry, name: str, form: CompanyMemberForm) -> AddedAnswer:
     """Give somebody a part in a company, or invite them when they have no account yet."""
-    await service.get_company(database, user, name)
-    if await accounts.find_by_email(database, form.email) is not None:
-        await service.add_member(database, user, name, form.email, form.role)
-        return AddedAnswer(email=form.email, role=form.role, state="member")
-    by_mail = settings.mail is not None
-    invited = await invitations.invite_to_company(
-        database, user, name, form, origin_of(request), by_mail=by_mail
-    )
-    link = await invitations.tell(database, request, settings, user, invited)
-    return AddedAnswer(email=form.email, role=form.role, state="invited", link=link or None)
+    return await answer_added(OF_COMPANIES, asked, name, form.email, form.role)
 
 
 @router.get("/members/{email}", operation_id="show_company_member")
-async def show_member(database: Database, user: LoggedIn, name: str, email: str) -> MemberAnswer:
+async def show_member(asked: Inquiry, name: str, email: str) -> MemberAnswer:
     """Show one member of a company."""
-    return (await list_members(database, user, name)).only(email)
+    return (await answer_members(OF_COMPANIES, asked, name)).only(email)
 
 
 @router.patch("/members/{email}", operation_id="change_company_member")
-async def change_member(
-    *, database: Database, user: LoggedIn, name: str, email: str, form: CompanyRoleForm
-) -> MemberAnswer:
+async def change_member(asked: Inquiry, name: str, email: str, form: CompanyRoleForm) -> MemberAnswer:
     """Give a member of a company another role; the last owner stays one."""
-    await service.change_role(database, user, name, email, form.role)
-    return (await list_members(database, user, name)).only(email)
+    return await answer_changed(OF_COMPANIES, asked, name, email, form.role)
 
 
 @router.get("/invitations", operation_id="list_company_invitations")
-async def list_invitations(database: Database, user: LoggedIn, name: str) -> InvitationList:
+async def list_invitations(asked: Inquiry, name: str) -> InvitationList:
     """List who is invited to a company."""
-    company = await service.get_company(database, user, name)
-    return InvitationList.of(await invitations.list_invitations(database, company))
+    return InvitationList.of(await OF_COMPANIES.invited(asked, name))
 
 
 @router.delete(
@@ -152,10 +156,6 @@ async def list_invitations(database: Database, user: LoggedIn, name: str) -> Inv
     status_code=HTTPStatus.NO_CONTENT,
     operation_id="withdraw_company_invitation",
 )
-async def withdraw_invitation(
-    database: Database, user: LoggedIn, name: str, invitation: uuid.UUID
-) -> Response:
+async def withdraw_invitation(asked: Inquiry, name: str, invitation: uuid.UUID) -> Response:
     """Withdraw an invitation to a company."""
-    company = await service.get_company(database, user, name)
-    await invitations.withdraw(database, user, company, invitation)
-    return Response(status_code=HTTPStatus.NO_CONTENT)
+    return await answer_withdrawn(OF_COMPANIES, asked, name, invitation)

@@ -188,6 +188,11 @@ async def list_members(session: AsyncSession, user: User, company: Company) -> l
     return sorted(found, key=lambda member: list(Role).index(Role(member.role)))
 
 
+async def company_to_give(session: AsyncSession, user: User, name: str, role: Role) -> Company:
+    """Return a company in which a person may give a role; see `require`."""
+    return await require(session, user, name, _giver_of(role))
+
+
 async def add_member(session: AsyncSession, user: User, name: str, email: str, role: Role) -> None:
     """Give a registered person a part in a company.
 

@@ -11,19 +11,22 @@ from starlette.responses import PlainTextResponse, Response
 
 from platform_ui.accounts.access import LoggedIn
 from platform_ui.contracts import export, service, views
-from platform_ui.contracts.access import Records, Units
+from platform_ui.contracts.access import Metadata, Records, Units
 from platform_ui.contracts.answers import ChangeAnswer, CheckedTermsAnswer, DifferenceAnswer, SampleAnswer
 from platform_ui.contracts.forms import ChangeForm, ContractForm, EndForm, SignatureForm, TrialForm
 from platform_ui.contracts.listing import Choice, page_of_contracts
 from platform_ui.contracts.models import SIDES, ContractVersion
 from platform_ui.contracts.negotiation import changes_between, compared_with, timeline, turn_of
+from platform_ui.contracts.registered import with_full_names
 from platform_ui.contracts.terms import find_faults, terms_of
 from platform_ui.contracts.trials import sample, terms_on_trial
 from platform_ui.contracts.views import ContractView
 from platform_ui.db import Database
+from platform_ui.errors import FormError
 from platform_ui.rest.paging import PageQuery
 from platform_ui.settings import CurrentSettings
 from platform_ui.systems import service as systems
+from streamhub.contracts import TermsFault
 
 router = APIRouter(prefix="/contracts", tags=["contracts"])
 
@@ -101,11 +104,12 @@ class VersionAnswer(BaseModel):
 class ContractAnswer(BaseModel):
     """One contract with all versions, the newest first.
 
-    `to_sign` names the sides for which you may sign, `turn` says who has to act, `shown` is the version that
-    its page shows: what waits, else what holds or held last.
+    `title` is what pages call it, `to_sign` names the sides for which you may sign, `turn` says who has to
+    act, `shown` is the version that its page shows: what waits, else what holds or held last.
     """
 
     id: str
+    title: str
     provider: str
     consumer: str
     begun_by: str
@@ -128,6 +132,7 @@ class ContractAnswer(BaseModel):
         contract = view.contract
         return cls(
             id=contract.id,
+            title=view.title.text,
             provider=contract.provider,
             consumer=contract.consumer,
             begun_by=contract.begun_by,
@@ -184,25 +189,42 @@ async def list_contracts(
 
 
 @router.post(":check")
-async def check_terms(user: LoggedIn, form: TrialForm) -> CheckedTermsAnswer:
+async def check_terms(
+    *, database: Database, user: LoggedIn, metadata: Metadata, form: TrialForm
+) -> CheckedTermsAnswer:
     """Check which records terms would let leave: their faults, with places in the predicate."""
-    del user
-    return CheckedTermsAnswer.of(find_faults(form.provider, form))
+    faults: list[TermsFault] = []
+    try:
+        form = await with_full_names(database, user, form.provider, form, metadata)
+    except FormError as error:
+        faults = [TermsFault(name, told, drawing=told) for name, told in error.fields.items()]
+        form = form.model_copy(update={"datastreams": ()})  # nothing is said about them twice
+    return CheckedTermsAnswer.of((*faults, *find_faults(form.provider, form)))
 
 
 @router.post(":preview")
 async def preview_terms(
-    *, database: Database, user: LoggedIn, records: Records, units: Units, form: TrialForm
+    *,
+    database: Database,
+    user: LoggedIn,
+    records: Records,
+    units: Units,
+    metadata: Metadata,
+    form: TrialForm,
 ) -> SampleAnswer:
     """Try terms on the last records of a system that you see; nothing is saved."""
     await systems.see_system(database, user, form.provider)
     await database.commit()
+    form = await with_full_names(database, user, form.provider, form, metadata)
     return SampleAnswer.of(await sample(terms_on_trial(form), records, units, is_masked=False))
 
 
 @router.post("", status_code=HTTPStatus.CREATED)
-async def create_contract(database: Database, user: LoggedIn, form: ContractForm) -> ContractAnswer:
+async def create_contract(
+    database: Database, user: LoggedIn, metadata: Metadata, form: ContractForm
+) -> ContractAnswer:
     """Write the draft of a contract: a request for your system, or an offer of it."""
+    form = await with_full_names(database, user, form.provider, form, metadata)
     contract = await service.create_contract(database, user, form)
     return await show_contract(database, user, contract.id)
 
@@ -257,9 +279,11 @@ async def preview_contract(
 
 @router.post("/{contract}/versions", status_code=HTTPStatus.CREATED)
 async def change_contract(
-    database: Database, user: LoggedIn, contract: str, form: ChangeForm
+    *, database: Database, user: LoggedIn, metadata: Metadata, contract: str, form: ChangeForm
 ) -> ContractAnswer:
     """Write other terms as the next version; both sides sign it before it is in force."""
+    view = await views.get_contract(database, user, contract)
+    form = await with_full_names(database, user, view.contract.provider, form, metadata)
     await service.change_contract(database, user, contract, form)
     return await show_contract(database, user, contract)
 

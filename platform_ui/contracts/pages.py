@@ -1,13 +1,19 @@
-"""The pages of contracts: list, new, show, change, sign, decline, revoke, preview, export."""
+"""The pages of contracts: list, new, show, change, what to choose, sign, decline, revoke, preview, export."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Annotated, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
+from client.errors import InvalidNameError
+from client.messaging.topics import SystemName
 from platform_ui.accounts.access import LoggedIn
+from platform_ui.accounts.models import User
 from platform_ui.contracts import export, service, views
-from platform_ui.contracts.access import Records, Units
+from platform_ui.contracts.access import Metadata, Records, Units
+from platform_ui.contracts.choices import LOOKED_UP, WRITTEN, Choices, choices_of, sent_form
 from platform_ui.contracts.forms import ChangeForm, ContractForm, EndForm, SignatureForm, TrialForm
 from platform_ui.contracts.listing import Choice, counts_of_contracts, page_of_contracts
 from platform_ui.contracts.models import ContractVersion
@@ -22,6 +28,8 @@ from platform_ui.contracts.negotiation import (
     timeline,
     turn_of,
 )
+from platform_ui.contracts.offers.views import named_of
+from platform_ui.contracts.registered import MetadataPort, Registered, seen_of, with_full_names
 from platform_ui.contracts.terms import format_time, terms_of
 from platform_ui.contracts.trials import sample, terms_on_trial
 from platform_ui.contracts.views import ContractView
@@ -32,6 +40,7 @@ from platform_ui.rest.paging import ListQuery
 from platform_ui.settings import CurrentSettings
 from platform_ui.systems import service as systems
 from platform_ui.systems.listing import first_operated
+from platform_ui.systems.models import MAX_SYSTEM_NAME
 from platform_ui.web import CurrentPage, Page
 
 router = APIRouter(prefix="/contracts", include_in_schema=False)
@@ -55,21 +64,27 @@ async def list_contracts(
 
 
 @router.get("/new")
-async def show_form(page: CurrentPage, database: Database, user: LoggedIn) -> Response:
+async def show_form(page: CurrentPage, database: Database, user: LoggedIn, metadata: Metadata) -> Response:
     """Show the form of a new contract; a link may fill in any of its fields."""
     given = page.request.query_params
-    return await _form(
-        page, database, user, {name: given.get(name, "") for name in ContractForm.model_fields}
-    )
+    values = {name: given.get(name, "") for name in ContractForm.model_fields}
+    return await _form(page, database, user, values, metadata=metadata)
 
 
 async def _form(
-    page: Page, database: Database, user: LoggedIn, values: dict[str, str], error: PlatformError | None = None
+    page: Page,
+    database: AsyncSession,
+    user: User,
+    values: dict[str, str],
+    *,
+    metadata: MetadataPort,
+    error: PlatformError | None = None,
 ) -> Response:
     return page.render(
         "contracts/new.html",
         status=status_of(error) if error else 200,
         systems=await systems.list_systems(database, user),
+        choices=await _choices(database, user, metadata, values.get("provider", ""), values),
         values=values,
         errors=error.fields if error else {},
         error=error,
@@ -77,28 +92,68 @@ async def _form(
 
 
 @router.post("/new")
-async def create_contract(page: CurrentPage, database: Database, user: LoggedIn) -> Response:
-    """Write a draft."""
-    values = await page.form()
+async def create_contract(
+    page: CurrentPage, database: Database, user: LoggedIn, metadata: Metadata
+) -> Response:
+    """Write a draft, or show the form again with the Datastreams of the system that was named."""
+    values = await sent_form(page)
+    if LOOKED_UP in values:
+        return await _form(page, database, user, values, metadata=metadata)
     try:
-        contract = await service.create_contract(database, user, read_form(ContractForm, values))
+        form = read_form(ContractForm, values)
+        form = await with_full_names(database, user, form.provider, form, metadata, kept=())
+        contract = await service.create_contract(database, user, form)
     except PlatformError as error:
-        return await _form(page, database, user, values, error)
+        return await _form(page, database, user, values, metadata=metadata, error=error)
     return page.redirect(f"/contracts/{contract.id}", "The draft is written. Sign it to send it.")
+
+
+async def _choices(
+    session: AsyncSession, user: User, metadata: MetadataPort, system: str, values: Mapping[str, str]
+) -> Choices:
+    """Return which Datastreams of a system the person may choose, with what was written before."""
+    try:
+        name = str(SystemName.parse(system.strip()))
+    except InvalidNameError:  # not written yet, or not to its end: the form says so when it is sent
+        return choices_of("", Registered({}, is_own=False), written=values.get(WRITTEN, ""))
+    found = await seen_of(session, user, name, metadata)
+    offered = [] if found.is_own else await named_of(session, user, name)
+    return choices_of(name, found, offered, values.get(WRITTEN, ""))
+
+
+@router.get("/datastreams")
+async def show_choices(
+    *,
+    page: CurrentPage,
+    database: Database,
+    user: LoggedIn,
+    metadata: Metadata,
+    provider: Annotated[str, Query(max_length=MAX_SYSTEM_NAME)] = "",
+) -> Response:
+    """Show which Datastreams of a system the person may choose; the form's script asks for them."""
+    choices = await _choices(database, user, metadata, provider, {})
+    return page.render("contracts/datastreams.html", choices=choices)
 
 
 @router.post("/try")
 async def try_terms(
-    page: CurrentPage, *, database: Database, user: LoggedIn, records: Records, units: Units
+    *,
+    page: CurrentPage,
+    database: Database,
+    user: LoggedIn,
+    records: Records,
+    units: Units,
+    metadata: Metadata,
 ) -> Response:
     """Show what would leave by terms that are being written; nothing is saved."""
-    values = await page.form()
+    values = await sent_form(page)
     values.setdefault("provider", values.get("system", ""))  # what the form of an offer calls it
     errors: dict[str, str] = {}
     found = None
     try:
         form = read_form(TrialForm, values)
         await systems.see_system(database, user, form.provider)
+        form = await with_full_names(database, user, form.provider, form, metadata)
         await database.commit()  # reading takes a while; the connection goes back to the pool
         found = await sample(terms_on_trial(form), records, units, is_masked=False)
     except FormError as error:
@@ -168,7 +223,13 @@ async def show_preview(
 
 @router.get("/{contract}/change")
 async def show_change(
-    page: CurrentPage, *, database: Database, user: LoggedIn, contract: str, renew: str = ""
+    *,
+    page: CurrentPage,
+    database: Database,
+    user: LoggedIn,
+    metadata: Metadata,
+    contract: str,
+    renew: str = "",
 ) -> Response:
     """Show the form of other terms, filled in with those that are looked at; to renew, with a later end."""
     view = await views.get_contract(database, user, contract)
@@ -177,13 +238,16 @@ async def show_change(
     renewal = Duration(renew) if renew in set(Duration) else None
     if renewal is not None:
         values["ends_at"] = renewed_until(view, renewal)
-    return _change(page, view, values, renewal=renewal)
+    choices = await _choices(database, user, metadata, view.contract.provider, values)
+    return _change(page, view, values, choices, renewal=renewal)
 
 
 def _change(
     page: Page,
     view: ContractView,
     values: dict[str, str],
+    choices: Choices,
+    *,
     error: PlatformError | None = None,
     renewal: Duration | None = None,
 ) -> Response:
@@ -191,6 +255,7 @@ def _change(
         "contracts/change.html",
         status=status_of(error) if error else 200,
         view=view,
+        choices=choices,
         values=values,
         errors=error.fields if error else {},
         error=error,
@@ -212,15 +277,21 @@ def _values(version: ContractVersion, view: ContractView) -> dict[str, str]:
 
 
 @router.post("/{contract}/change")
-async def change_contract(page: CurrentPage, database: Database, user: LoggedIn, contract: str) -> Response:
+async def change_contract(
+    *, page: CurrentPage, database: Database, user: LoggedIn, metadata: Metadata, contract: str
+) -> Response:
     """Write other terms."""
-    values = await page.form()
+    values = await sent_form(page)
     view = await views.get_contract(database, user, contract)
+    provider = view.contract.provider
+    kept = {name for version in view.versions for name in version.datastreams}
     try:
         form = read_form(ChangeForm, values)
+        form = await with_full_names(database, user, provider, form, metadata, kept=kept)
         version = await service.change_contract(database, user, contract, form)
     except PlatformError as error:
-        return _change(page, view, values, error)
+        choices = await _choices(database, user, metadata, provider, values)
+        return _change(page, view, values, choices, error=error)
     return page.redirect(view.url, f"Version {version.number} is written; both sides have to sign it.")
 
 

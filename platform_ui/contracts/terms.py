@@ -11,6 +11,7 @@ import hashlib
 import json
 from datetime import datetime
 
+from platform_ui.contracts import naming
 from platform_ui.contracts.forms import OfferedForm, TermsForm
 from platform_ui.contracts.models import Contract, ContractVersion
 from platform_ui.db import now
@@ -68,16 +69,21 @@ def find_faults(provider: str, form: OfferedForm, **times: str | None) -> tuple[
 
     Args:
         provider: full name of the system that gives.
-        form: which records.
+        form: which records, with full names of Datastreams.
         times: ``starts_at`` and ``ends_at``, RFC 3339, where there are any.
     """
-    return check_terms(
+    faults = check_terms(
         provider=provider,
         datastreams=form.datastreams,
         predicate=form.predicate,
         fields=form.fields,
         starts_at=times.get("starts_at"),
         ends_at=times.get("ends_at"),
+    )
+    told = naming.describe_faults(provider, form.datastreams)
+    return tuple(
+        TermsFault("datastreams", told, drawing=told) if told and fault.field == "datastreams" else fault
+        for fault in faults
     )
 
 

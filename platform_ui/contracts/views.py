@@ -30,6 +30,7 @@ from platform_ui.contracts.models import (
 )
 from platform_ui.contracts.reach import Reach, reach_of
 from platform_ui.contracts.terms import terms_of
+from platform_ui.contracts.titles import ContractTitle, purpose_of_title
 from platform_ui.db import now
 from platform_ui.errors import ForbiddenError, NotFoundError
 from platform_ui.systems.listing import seen_by
@@ -37,6 +38,8 @@ from platform_ui.systems.models import System
 from streamhub.contracts import ContractTerms
 
 SOON: Final = timedelta(days=14)
+_TO_SEND: Final = "Read it once more and sign it: that sends it to the other side."
+_TO_SIGN: Final = "Look at it and sign it, change it, or decline."
 Signatures = dict[tuple[int, str], ContractSignature]
 
 
@@ -61,7 +64,13 @@ class ContractView:
     @property
     def url(self) -> str:
         """The address of the contract's page."""
-        return f"/contracts/{self.contract.id}"
+        return self.title.url
+
+    @property
+    def title(self) -> ContractTitle:
+        """What people call it."""
+        contract, named_by = self.contract, self.last_held or self.newest
+        return ContractTitle(contract.id, contract.provider, contract.consumer, named_by.purpose)
 
     @property
     def newest(self) -> ContractVersion:
@@ -169,7 +178,7 @@ class ContractView:
         if contract.state == ENDED:
             return "Ended: request a new one where it is still needed."
         if self.to_sign:
-            return "Look at it and sign it, change it, or decline."
+            return _TO_SEND if contract.state == DRAFT else _TO_SIGN
         if self.open is not None:
             missing = [
                 contract.provider if side == PROVIDER else contract.consumer for side in self.waits_for
@@ -203,6 +212,11 @@ class InForce:
     version: int
     starts_at: datetime | None
     purpose: str
+
+    @property
+    def title(self) -> ContractTitle:
+        """What people call the contract."""
+        return ContractTitle(self.terms.id, self.terms.provider, self.consumer, self.purpose)
 
 
 async def list_contracts(session: AsyncSession, user: User) -> list[ContractView]:
@@ -239,6 +253,25 @@ async def get_contract(
     if not views:
         raise NotFoundError(f"There is no contract {contract_id}.", code="contract.not_found")
     return views[0]
+
+
+async def titles_of(session: AsyncSession, user: User, ids: Iterable[str]) -> dict[str, ContractTitle]:
+    """Return what contracts are called, by id; without those that the person does not see."""
+    wanted = set(ids)
+    return await _titles(session, user, Contract.id.in_(wanted)) if wanted else {}
+
+
+async def titles_of_received(session: AsyncSession, user: User, consumer: str) -> dict[str, ContractTitle]:
+    """Return what the contracts are called by which a system gets or got, by id; those the person sees."""
+    return await _titles(session, user, Contract.consumer == consumer)
+
+
+async def _titles(
+    session: AsyncSession, user: User, condition: ColumnElement[bool]
+) -> dict[str, ContractTitle]:
+    columns = (Contract.id, Contract.provider, Contract.consumer, purpose_of_title())
+    statement = select(*columns).where(visible_to(user), condition)
+    return {row[0]: ContractTitle(*row) for row in (await session.execute(statement)).all()}
 
 
 async def list_all(session: AsyncSession, condition: ColumnElement[bool]) -> list[ContractView]:

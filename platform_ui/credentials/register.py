@@ -8,7 +8,7 @@ access rules for every request. So a revocation begins a new epoch, which is ano
 of the old one loses its access rules, whatever certificates it still shows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -34,6 +34,14 @@ _LAST_PART = 4
 async def find(session: AsyncSession, kind: Kind, name: str) -> Credential | None:
     """Return a credential, or nothing when no certificate was ever issued."""
     return await session.get(Credential, (kind.value, name), populate_existing=True)
+
+
+async def blocked_among(session: AsyncSession, kind: Kind, names: Collection[str]) -> frozenset[str]:
+    """Return those of some names that are blocked: they may do nothing."""
+    statement = select(Credential.name).where(
+        Credential.kind == kind.value, Credential.name.in_(names), Credential.blocked_at.is_not(None)
+    )
+    return frozenset(await session.scalars(statement))
 
 
 async def hold(session: AsyncSession, kind: Kind, name: str) -> Credential:

@@ -337,5 +337,6 @@ def _bundle(
         configuration=asdict(clients.configuration_of(client, system, issuer.settings)),
         platform_url=issuer.platform_url,
         until=certificate.not_valid_after_utc,
+        sensorthings_url=clients.sensorthings_url(client, issuer.settings),
         starter=starter_files(system.name, client.name),
     )

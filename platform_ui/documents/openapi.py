@@ -28,6 +28,7 @@ TAGS: Final = {
     "clients": "Client apps: devices and programs that send and receive.",
     "credentials": "Certificates of client apps, and how devices renew them.",
     "assets": "Things, Sensors and Datastreams of a system.",
+    "analytics": "What a system measured and got, summed up.",
     "contracts": "Agreements of two systems on what is shared.",
     "stream apps": "Statements that read a system and write into another one.",
     "offers": "What systems offer to others, for contracts to come.",

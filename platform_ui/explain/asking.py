@@ -3,9 +3,11 @@
 What lives here: reading a question, the rule of who may ask, what a decision needs to know. What does not:
 the decisions (``kafka``, ``people``, ``crossing``), pages (``pages``) and the command (``setup``).
 
-A person may ask about themselves, about client and stream apps of systems that they operate, and about what
-systems that they see receive. About all else the answer is that there may be nothing: so nobody learns of
-systems by asking. The operator of the platform may ask about everything.
+A person may ask about themselves, about client and stream apps of systems that they operate, about what
+systems that they see receive, and about who receives of them. Of the other side they are told what both
+sides see of contracts and apps between the two, and no more; where there is nothing between them the answer
+is the same whether that system is there or not. About all else the answer is that there may be nothing: so
+nobody learns of systems by asking. The operator of the platform may ask about everything.
 """
 
 from dataclasses import dataclass
@@ -39,7 +41,8 @@ RECEIVE: Final = "receive"
 _KINDS: Final = tuple(f"{kind}." for kind in Kind)
 _NOT_YOURS: Final = (
     "a part in what you ask about, if there is such a thing: you may ask about yourself, about client and "
-    "stream apps of systems that you operate, and about what systems that you see receive"
+    "stream apps of systems that you operate, about what systems that you see receive, and about who "
+    "receives of them"
 )
 
 
@@ -184,19 +187,23 @@ async def _of_crossing(question: Question, knowledge: Knowledge) -> Ruling:
     if faults:
         raise FormError(faults)
     asked = Crossing(consumer, datastream, record=record)
-    if not await _sees(knowledge, consumer):
-        return _not_yours(asked.text)
-    if await systems.find_system(knowledge.session, consumer) is None:
-        return Ruling(asked.text, Answer.UNKNOWN, missing=f"a system named {consumer}")
-    return crossing.decide(await _between(knowledge, asked))
+    for side in (consumer, asked.provider):
+        if await _sees(knowledge, side):
+            return await _judge_crossing(knowledge, asked, side)
+    return _not_yours(asked.text)
 
 
-async def _between(knowledge: Knowledge, asked: Crossing) -> Crossing:
-    """Read what lies between provider and consumer, as far as the asker sees it."""
-    session, user = knowledge.session, knowledge.asker
-    system = await systems.find_system(session, asked.consumer)
+async def _judge_crossing(knowledge: Knowledge, asked: Crossing, side: str) -> Ruling:
+    """Answer to somebody of one side, from what that side sees."""
+    system = await systems.find_system(knowledge.session, side)
     if system is None:
-        return asked
+        return Ruling(asked.text, Answer.UNKNOWN, missing=f"a system named {side}")
+    return crossing.decide(await _between(knowledge, asked, system))
+
+
+async def _between(knowledge: Knowledge, asked: Crossing, system: System) -> Crossing:
+    """Read what lies between provider and consumer, as the asker's side sees it."""
+    session, user = knowledge.session, knowledge.asker
     if user is None:
         agreed = await contracts.list_all(session, Contract.consumer_id == system.id)
         apps = await streams.list_all(session, knowledge.runner, StreamApp.target_system_id == system.id)

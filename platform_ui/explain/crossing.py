@@ -10,12 +10,13 @@ from typing import Final
 
 from client.errors import ConfigurationError
 from client.messaging.topics import DatastreamName
-from platform_ui.contracts.models import DRAFT, ENDED
+from platform_ui.contracts.models import DRAFT, ENDED, EXPIRED
 from platform_ui.contracts.service import is_needed
+from platform_ui.contracts.titles import ContractTitle
 from platform_ui.contracts.views import ContractView
 from platform_ui.db import now
 from platform_ui.explain.provenance import signatures
-from platform_ui.explain.rulings import Answer, Clause, Ruling
+from platform_ui.explain.rulings import Answer, Clause, Ruling, day
 from platform_ui.streams.models import CONTRACT
 from platform_ui.streams.running import specification_of
 from platform_ui.streams.views import AppView
@@ -49,6 +50,11 @@ class Crossing:
         """Full name of the Datastream's system."""
         return str(self.datastream.system)
 
+    def title(self, terms: ContractTerms) -> ContractTitle:
+        """Return what the contract is called that has these terms."""
+        known = (view.title for view in self.contracts if view.contract.id == terms.id)
+        return next(known, ContractTitle(terms.id, terms.provider, self.consumer))
+
     @property
     def text(self) -> str:
         """The question in words."""
@@ -76,7 +82,7 @@ def decide(crossing: Crossing) -> Ruling:
         return crossing.refused(
             f"a stream app of {crossing.provider} that writes to {crossing.consumer}",
             f"an agent of {crossing.provider} creates one",
-            f"/systems/{crossing.provider}/apps/new",
+            f"/systems/{crossing.provider}/apps/new?target_system={crossing.consumer}",
             because,
         )
     return next((ruling for ruling in rulings if ruling.is_allowed), rulings[0])
@@ -91,18 +97,27 @@ def _no_contract(crossing: Crossing) -> Ruling:
         waits = " and by ".join(systems[side] for side in view.waits_for)
         state = "is a draft" if view.contract.state == DRAFT else "waits"
         return crossing.refused(
-            f"contract {view.contract.id} {state}: it is not signed by {waits}",
+            f"contract {view.title.named} {state}: it is not signed by {waits}",
             f"an agent of {waits.replace(' and by ', ' and one of ')} signs it",
             view.url,
             signatures(view),
         )
-    ended = f"contract {crossing.contracts[0].contract.id} has ended" if crossing.contracts else ""
+    ended = _ended(crossing.contracts[0]) if crossing.contracts else ""
     return crossing.refused(
         f"a contract from {provider} to {consumer}",
         "request one",
         f"/contracts/new?provider={provider}&consumer={consumer}",
         ended,
     )
+
+
+def _ended(view: ContractView) -> Clause:
+    """Tell of a contract that was in force, or asked for, and is no more: how it ended and why."""
+    contract = view.contract
+    by = f" by {contract.ended_by}" if contract.ended_by else ""
+    why = f": {contract.reason}" if contract.reason else ""
+    how = f"{contract.outcome or EXPIRED}{by} {day(contract.ended_at)}".rstrip()
+    return Clause(f"contract {view.title.named} has ended, {how}{why}", "contract", view.url)
 
 
 def _by_app(crossing: Crossing, app: AppView) -> Ruling:
@@ -134,10 +149,11 @@ def _outside(crossing: Crossing, terms: ContractTerms) -> str:
     """Say why a Datastream is outside of terms, whatever the record; nothing when it is inside."""
     name = str(crossing.datastream)
     if terms.datastreams and name not in terms.datastreams:
-        return f"contract {terms.id} does not name the Datastream {name}"
+        return f"contract {crossing.title(terms).named} does not name the Datastream {name}"
     window = terms.window
     if window is not None and not window.holds(int(now().timestamp() * 1000)):
-        return f"contract {terms.id} lets records leave from {terms.starts_at or 'its begin'} on only"
+        since = terms.starts_at or "its begin"
+        return f"contract {crossing.title(terms).named} lets records leave from {since} on only"
     return ""
 
 
@@ -147,7 +163,8 @@ def _judged(crossing: Crossing, app: AppView, terms: ContractTerms | None) -> Ru
     if terms is not None:
         view = next((view for view in crossing.contracts if view.contract.id == terms.id), None)
         page = f"/contracts/{terms.id}"
-        named = signatures(view) if view is not None else Clause(f"contract {terms.id}", "contract", page)
+        title = crossing.title(terms)
+        named = signatures(view) if view is not None else Clause(f"contract {title.named}", "contract", page)
         carried.insert(0, named)
         if terms.predicate.strip():
             carried.insert(1, Clause(f"it lets records leave where {terms.predicate}", "contract", page))

@@ -15,8 +15,7 @@ from typing import Final
 
 from platform_ui.acl_settings import Principals
 from platform_ui.acls.compiling import (
-    RECORDER,
-    SENSORTHINGS,
+    SERVICES,
     CredentialState,
     Registry,
     StreamAppState,
@@ -147,7 +146,7 @@ def _only(registry: Registry, identity: Identity) -> Registry:
 
 def _is_registered(small: Registry, identity: Identity) -> bool:
     if identity.kind is Kind.SERVICE:
-        return identity.name in {RECORDER.name, SENSORTHINGS.name}
+        return identity.name in {service.name for service in SERVICES}
     return bool(small.clients or small.apps or small.credentials)
 
 

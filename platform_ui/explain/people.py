@@ -20,7 +20,8 @@ from platform_ui.companies import service as companies
 from platform_ui.companies.models import Company, Role
 from platform_ui.contracts import service as contracts
 from platform_ui.contracts.models import ENDED, Contract
-from platform_ui.contracts.views import ContractView, get_contract
+from platform_ui.contracts.titles import titles_of_terms
+from platform_ui.contracts.views import ContractView, get_contract, titles_of
 from platform_ui.errors import ConflictError, ForbiddenError, NotFoundError, PlatformError
 from platform_ui.explain import provenance
 from platform_ui.explain.rulings import Answer, Clause, Ruling
@@ -163,9 +164,10 @@ async def _deploy_app(asked: _Asked) -> _Clauses:
             f"There is no contract in force from {lack.provider} to {view.target}.",
             hint=f"Request one at /contracts/new?provider={lack.provider}&consumer={view.target}",
         )
+    known = await titles_of(asked.session, asked.user, [terms.id for terms in view.permission.terms])
     carried = tuple(
-        Clause(f"contract {terms.id} of {terms.provider} is in force", "contract", f"/contracts/{terms.id}")
-        for terms in view.permission.terms
+        Clause(f"contract {title.named} is in force", "contract", title.url)
+        for title in titles_of_terms(view.permission.terms, view.target, known)
     )
     return (*parts, *carried)
 

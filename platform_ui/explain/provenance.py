@@ -6,7 +6,7 @@ What lives here: sentences for clauses. What does not: deciding anything.
 import uuid
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -19,6 +19,7 @@ from platform_ui.pki.names import Identity, Kind
 from platform_ui.streams.models import StreamApp
 from platform_ui.systems.models import System, SystemMember
 
+_Tables = tuple[type[System] | type[Company], type[SystemMember] | type[CompanyMember], ColumnElement[bool]]
 _DELETED = "somebody whose account is deleted"
 
 
@@ -44,32 +45,33 @@ async def registration(session: AsyncSession, identity: Identity) -> tuple[str, 
 
 async def part_in_system(session: AsyncSession, user: User, name: str) -> tuple[str, ...]:
     """Tell which part a person has in a system, given by whom and when."""
-    giver = aliased(User)
-    statement = (
-        select(SystemMember.role, SystemMember.added_at, giver.email)
-        .join(System, System.id == SystemMember.system_id)
-        .join(giver, giver.id == SystemMember.added_by)
-        .where(System.name == name, SystemMember.user_id == user.id)
-    )
-    found = (await session.execute(statement)).one_or_none()
-    if found is None:
-        return ()
-    return (Clause(_part(user, name, found[0], found[1], found[2]), "role", f"/systems/{name}"),)
+    joined = SystemMember.system_id == System.id
+    return await _part_in(session, user, System.name == name, (System, SystemMember, joined))
 
 
 async def part_in_company(session: AsyncSession, user: User, name: str) -> tuple[str, ...]:
     """Tell which part a person has in a company, given by whom and when."""
-    giver = aliased(User)
+    joined = CompanyMember.company_id == Company.id
+    return await _part_in(session, user, Company.name == name, (Company, CompanyMember, joined))
+
+
+async def _part_in(
+    session: AsyncSession, user: User, named: ColumnElement[bool], tables: _Tables
+) -> tuple[str, ...]:
+    (place, member, joined), giver = tables, aliased(User)
     statement = (
-        select(CompanyMember.role, CompanyMember.added_at, giver.email)
-        .join(Company, Company.id == CompanyMember.company_id)
-        .join(giver, giver.id == CompanyMember.added_by)
-        .where(Company.name == name, CompanyMember.user_id == user.id)
+        select(place.name, member.role, member.added_at, giver.email)
+        .select_from(member)
+        .join(place, joined)
+        .join(giver, giver.id == member.added_by)
+        .where(named, member.user_id == user.id)
     )
     found = (await session.execute(statement)).one_or_none()
     if found is None:
         return ()
-    return (Clause(_part(user, name, found[0], found[1], found[2]), "role", f"/companies/{name}"),)
+    name, role, added_at, by = found
+    home = "systems" if place is System else "companies"
+    return (Clause(_part(user, name, role, added_at, by), "role", f"/{home}/{name}"),)
 
 
 def _part(user: User, name: str, role: str, time: datetime, giver: str) -> str:
@@ -86,7 +88,7 @@ def signatures(view: ContractView) -> Clause:
         if number == version.number
     ]
     by = f"signed by {' and by '.join(signed)}" if signed else "signed by nobody yet"
-    return Clause(f"contract {view.contract.id}, version {version.number}, {by}", "contract", view.url)
+    return Clause(f"contract {view.title.named}, version {version.number}, {by}", "contract", view.url)
 
 
 async def email_of(session: AsyncSession, user_id: uuid.UUID) -> str:

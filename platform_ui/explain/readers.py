@@ -5,8 +5,10 @@ What lives here: the list, in a fixed number of queries however long it is. What
 """
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,10 +17,12 @@ from sqlalchemy.orm import aliased
 from client.errors import InvalidNameError
 from client.messaging.topics import DatastreamName, SystemName
 from platform_ui.accounts.models import User
+from platform_ui.acls.compiling import MQTT_BRIDGE, RECORDER, SENSORTHINGS, SERVICES
 from platform_ui.clients.models import ClientApp
 from platform_ui.contracts import views as contracts
-from platform_ui.contracts.models import CONSUMER, PROVIDER
+from platform_ui.contracts.models import ACTIVE, CONSUMER, PROVIDER, Contract
 from platform_ui.contracts.terms import format_time
+from platform_ui.contracts.titles import ContractTitle, titles_of_terms
 from platform_ui.contracts.views import ContractView
 from platform_ui.errors import FormError
 from platform_ui.explain.rulings import Clause, day
@@ -31,6 +35,11 @@ from platform_ui.systems import service as systems
 from platform_ui.systems.models import System, SystemMember
 
 LEVELS_OF_A_SYSTEM = 4
+_SERVES: Final = {
+    RECORDER: "reads the records of every system, and stores them for the SensorThings service",
+    SENSORTHINGS: "holds what is stored, and serves it to those above by these same rules",
+    MQTT_BRIDGE: "reads them too where MQTT is set up, and passes them to devices by these same rules",
+}
 
 
 class ReaderKind(StrEnum):
@@ -114,9 +123,10 @@ async def readers_of(session: AsyncSession, user: User, resource: str, runner: S
     apps = await streams.list_of_system(session, user, system, runner)
     items = await _people(session, system)
     items += await _clients(session, system)
-    items += [
-        _app(view, name) for view in apps if name in view.permission.sources and view.permission.permitted
-    ]
+    reading = [view for view in apps if name in view.permission.sources and view.permission.permitted]
+    ids = [terms.id for view in reading for terms in view.permission.terms]
+    known = await contracts.titles_of(session, user, ids)
+    items += [_app(view, name, known) for view in reading]
     items += [_consumer(view, apps) for view in agreed]
     return Readers(name, datastream, [*items, *_services()])
 
@@ -162,26 +172,27 @@ async def _clients(session: AsyncSession, system: System) -> list[Reader]:
     return found
 
 
-def _app(view: AppView, provider: str) -> Reader:
+def _app(view: AppView, provider: str, known: Mapping[str, ContractTitle]) -> Reader:
     permission = view.permission
+    titles = titles_of_terms(permission.terms, view.target, known)
     because = [
         Clause(f"is a stream app of {view.source} that writes to {view.target}", "app", view.url),
-        *(_named(terms.id) for terms in permission.terms if terms.provider == provider),
+        *(_named(one) for one in titles if one.provider == provider),
         Clause(f"so the broker lets it read {SystemName.parse(provider).topics.internal}", "rule"),
     ]
     name = Identity(Kind.APP, permission.app_id).principal
     return Reader(ReaderKind.APP, name, tuple(because), f"what its statement lets pass: {view.app.statement}")
 
 
-def _named(contract: str) -> Clause:
-    return Clause(f"contract {contract} is in force", "contract", f"/contracts/{contract}")
+def _named(title: ContractTitle) -> Clause:
+    return Clause(f"contract {title.named} is in force", "contract", title.url)
 
 
 def _consumer(view: ContractView, apps: list[AppView]) -> Reader:
     """Tell what a contract lets leave, and whether an app carries it."""
     version, contract = view.shown if view.in_force is None else view.in_force, view.contract
     signed = [one.email for side in (PROVIDER, CONSUMER) if (one := view.signature(version, side))]
-    by = f"contract {contract.id}, version {version.number}, signed by {' and '.join(signed)}"
+    by = f"contract {view.title.named}, version {version.number}, signed by {' and '.join(signed)}"
     carriers = [
         app
         for app in apps
@@ -202,12 +213,14 @@ def _consumer(view: ContractView, apps: list[AppView]) -> Reader:
 
 
 def _services() -> list[Reader]:
-    """Name what serves all systems, as access rules do."""
+    """Name the platform's own services: they read or hold every system's records, as access rules say."""
     return [
         Reader(
-            ReaderKind.SERVICE, f"service.{name}", (Clause(f"{name} serves all systems: it {what}", "rule"),)
+            ReaderKind.SERVICE,
+            service.principal,
+            (Clause(f"serves all systems: it {_SERVES[service]}", "rule"),),
         )
-        for name, what in (("recorder", "keeps the records for SensorThings"),)
+        for service in SERVICES
     ]
 
 
@@ -225,7 +238,7 @@ class Suggestion:
 
 
 async def suggest(session: AsyncSession, user: User, q: str, most: int = 20) -> list[Suggestion]:
-    """Return for whom a person may ask: themselves, and clients, apps and systems within their reach.
+    """Return for whom a person may ask: themselves, what they operate, and who receives from or as a system.
 
     Args:
         session: the database.
@@ -255,9 +268,11 @@ async def suggest(session: AsyncSession, user: User, q: str, most: int = 20) -> 
         .order_by(named)
         .limit(most)
     )
+    seen_ids = list(parts)
+    agreed = select(Contract.consumer_id).where(Contract.provider_id.in_(seen_ids), Contract.state == ACTIVE)
     names = (
         select(System.name)
-        .where(System.id.in_(list(parts)), System.name.icontains(q, autoescape=True))
+        .where(System.id.in_(seen_ids) | System.id.in_(agreed), System.name.icontains(q, autoescape=True))
         .order_by(System.name)
         .limit(most)
     )

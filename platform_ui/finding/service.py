@@ -18,6 +18,7 @@ from platform_ui.accounts.models import User
 from platform_ui.clients.models import ClientApp
 from platform_ui.companies.models import Company, CompanyMember, Role
 from platform_ui.contracts.models import Contract
+from platform_ui.contracts.titles import ContractTitle, purpose_of_title
 from platform_ui.contracts.views import visible_to
 from platform_ui.finding.found import Found, Kind
 from platform_ui.finding.places import find_places
@@ -142,21 +143,18 @@ async def _apps(session: AsyncSession, user: User, words: Words, most: int) -> l
 
 
 async def _contracts(session: AsyncSession, user: User, words: Words, most: int) -> list[Found]:
-    statement = select(Contract.id, Contract.provider, Contract.consumer, Contract.state).where(
-        visible_to(user)
-    )
-    columns = (Contract.provider, Contract.consumer, Contract.id)
+    purpose = purpose_of_title()
+    statement = select(
+        Contract.id, Contract.provider, Contract.consumer, Contract.state, purpose.label("purpose")
+    ).where(visible_to(user))
+    columns = (Contract.provider, Contract.consumer, Contract.id, purpose)
     rows = await _rows(session, statement, words, most, *columns)
+    found = [
+        (ContractTitle(row.id, row.provider, row.consumer, row.purpose), row.state, row.rank) for row in rows
+    ]
     return [
-        Found(
-            Kind.CONTRACT,
-            f"{_short(row.provider)} to {_short(row.consumer)}",
-            f"{row.state}, {row.id}",
-            f"/contracts/{row.id}",
-            "file-text",
-            row.rank,
-        )
-        for row in rows
+        Found(Kind.CONTRACT, title.text, f"{state}, {title.id}", title.url, "file-text", rank)
+        for title, state, rank in found
     ]
 
 

@@ -16,6 +16,7 @@ from itertools import starmap
 from typing import Final
 from urllib.parse import urlencode
 
+from platform_ui.contracts.titles import ContractTitle
 from platform_ui.flows.figures import AppRate, FlowSnapshot, TopicRate
 
 MAX_BOXES: Final = 40
@@ -87,6 +88,12 @@ class ShareFact:
     id: str
     provider: str
     consumer: str
+    purpose: str = ""
+
+    @property
+    def title(self) -> ContractTitle:
+        """What people call it."""
+        return ContractTitle(self.id, self.provider, self.consumer, self.purpose)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +160,7 @@ class Edge:
         apps: How many stream apps it stands for; 0 when they are nodes of their own.
         url: Where it leads, if anywhere.
         state: ``failed``, ``still`` or nothing special.
+        title: What it leads to is called, where that is no node of the map.
     """
 
     start: str
@@ -162,6 +170,7 @@ class Edge:
     apps: int = 0
     url: str = ""
     state: str = ""
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,11 +367,12 @@ class _Drawing:
     def _edges(self, box_of: Callable[[str], str], *, with_apps: bool) -> list[Edge]:
         edges = self._with_apps() if with_apps else self._gathered(box_of)
         between = Counter((box_of(share.provider), box_of(share.consumer)) for share in self.shares)
-        urls = {(share.provider, share.consumer): f"/contracts/{share.id}" for share in self.shares}
+        titles = {(share.provider, share.consumer): share.title for share in self.shares}
         taken = {(edge.start, edge.end) for edge in edges}
         edges += [
-            Edge(start, end, "share", url=urls.get((start, end), ""))
+            Edge(start, end, "share", url=title.url if title else "", title=title.text if title else "")
             for start, end in between
+            for title in (titles.get((start, end)),)
             if start != end and (start, end) not in taken
         ]
         return sorted(edges, key=lambda edge: (edge.start, edge.end))

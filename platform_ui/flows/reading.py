@@ -31,6 +31,7 @@ from platform_ui.contracts.models import (
     ContractSignature,
     ContractVersion,
 )
+from platform_ui.contracts.titles import ContractTitle, purpose_of_title
 from platform_ui.credentials.models import Credential, IssuedCertificate
 from platform_ui.flows.figures import Flows, FlowSnapshot, app_rate_of
 from platform_ui.flows.graph import AppFact, Facts, ShareFact, SystemFact
@@ -48,6 +49,7 @@ _LAST_PART: Final = 4
 it by themselves do so at two thirds."""
 
 Systems = Select[Any]
+_TITLE: Final = (Contract.id, Contract.provider, Contract.consumer, purpose_of_title())
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +154,7 @@ async def _contracts(
     further = aliased(ContractVersion)
     is_changing = select(further.number).where(further.contract_id == Contract.id, further.state == OPEN)
     statement = (
-        select(
-            Contract.id, Contract.provider, Contract.consumer, ContractVersion.ends_at, is_changing.exists()
-        )
+        select(*_TITLE, ContractVersion.ends_at, is_changing.exists())
         .join(ContractVersion, ContractVersion.contract_id == Contract.id)
         .where(
             Contract.state == ACTIVE,
@@ -165,10 +165,11 @@ async def _contracts(
         .order_by(Contract.id)
     )
     rows = (await session.execute(statement)).all()
-    shares = [ShareFact(key, provider, consumer) for key, provider, consumer, _, _ in rows]
+    shares = [ShareFact(*row[:4]) for row in rows]
     ending = [
-        EndingContract(key, provider, consumer, ends_at)
-        for key, provider, consumer, ends_at, changing in rows
+        EndingContract(ContractTitle(*row[:4]), ends_at)
+        for row in rows
+        for ends_at, changing in (row[4:],)
         if ends_at is not None and ends_at - present < SOON and not changing
     ]
     return shares, ending
@@ -187,12 +188,12 @@ async def _unsigned(session: AsyncSession, operated: Systems) -> list[UnsignedCo
         visible = or_(Contract.begun_by == side, (Contract.state != DRAFT) & was_sent.exists())
         waiting.append(system_id.in_(operated) & visible & ~signed.exists())
     statement = (
-        select(Contract.id, Contract.provider, Contract.consumer)
+        select(*_TITLE)
         .join(ContractVersion, ContractVersion.contract_id == Contract.id)
         .where(Contract.state != ENDED, ContractVersion.state == OPEN, or_(*waiting))
         .order_by(Contract.id)
     )
-    return [UnsignedContract(*row) for row in (await session.execute(statement)).all()]
+    return [UnsignedContract(ContractTitle(*row)) for row in (await session.execute(statement)).all()]
 
 
 async def _certificates(

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Final
 
+from platform_ui.contracts.titles import ContractTitle
 from platform_ui.flows.figures import AppRate, FlowSnapshot
 from platform_ui.flows.graph import FAILING, AppFact, Facts, Scope, SystemFact
 
@@ -22,7 +23,7 @@ MOST: Final = 50
 
 
 class Weight(IntEnum):
-    """How bad a trouble is, the worst first."""
+    """How bad a trouble or a difference is, the worst first."""
 
     BROKEN = 1
     AT_RISK = 2
@@ -58,9 +59,7 @@ class Trouble:
 class EndingContract:
     """A contract whose end is near."""
 
-    id: str
-    provider: str
-    consumer: str
+    title: ContractTitle
     ends_at: datetime
 
 
@@ -68,9 +67,7 @@ class EndingContract:
 class UnsignedContract:
     """A contract that waits for the person's signature."""
 
-    id: str
-    provider: str
-    consumer: str
+    title: ContractTitle
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,24 +221,25 @@ def _of_systems(
 
 def _of_contracts(worries: Worries, scope: Scope, present: datetime) -> Iterator[Trouble]:
     for unsigned in worries.unsigned:
-        if scope.holds(unsigned.provider) or scope.holds(unsigned.consumer):
+        title = unsigned.title
+        if scope.holds(title.provider) or scope.holds(title.consumer):
             yield Trouble(
                 Weight.TO_DO,
                 "contract_to_sign",
-                unsigned.id,
-                f"A contract from {unsigned.provider} to {unsigned.consumer} waits for your signature.",
-                f"/contracts/{unsigned.id}",
+                title.id,
+                f"The contract “{title}” waits for your signature.",
+                title.url,
                 "Read and sign",
             )
     for ending in worries.ending:
-        if scope.holds(ending.provider) or scope.holds(ending.consumer):
+        title = ending.title
+        if scope.holds(title.provider) or scope.holds(title.consumer):
             yield Trouble(
                 Weight.AT_RISK,
                 "contract_ending",
-                ending.id,
-                f"The contract from {ending.provider} to {ending.consumer} ends "
-                f"{_when(ending.ends_at, present)}.",
-                f"/contracts/{ending.id}",
+                title.id,
+                f"The contract “{title}” ends {_when(ending.ends_at, present)}.",
+                title.url,
                 "Prolong it",
                 at=ending.ends_at,
             )

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Final
 
 from platform_ui.contracts.models import Contract, ContractVersion
+from platform_ui.contracts.titles import ContractTitle
 from platform_ui.lineage.world.facts import ContractFact, Moment, Use
 
 MAX_MOMENTS: Final = 50
@@ -35,6 +36,14 @@ class Rollback:
     app_id: str
     at: datetime
     number: int
+
+
+def _titles(rows: Iterable[tuple[Contract, ContractVersion]]) -> dict[str, ContractTitle]:
+    """Return what contracts are called, by the purpose that held last."""
+    return {
+        contract.id: ContractTitle(contract.id, contract.provider, contract.consumer, version.purpose)
+        for contract, version in sorted(rows, key=lambda row: row[1].number)
+    }
 
 
 def contracts_at(rows: Iterable[tuple[Contract, ContractVersion]], at: datetime) -> dict[str, ContractFact]:
@@ -70,6 +79,7 @@ def _fact(contract: Contract, version: ContractVersion, since: datetime, at: dat
         since,
         min(ends, default=None),
         not ends,
+        version.purpose,
     )
 
 
@@ -109,7 +119,7 @@ def uses_of(contracts: Iterable[str], held: Mapping[str, ContractFact], target: 
 
 
 def moments_of(
-    contracts: Iterable[tuple[Contract, ContractVersion]],
+    contracts: Sequence[tuple[Contract, ContractVersion]],
     versions: Mapping[str, Sequence[StatementVersion]],
     rollbacks: Iterable[Rollback],
     present: datetime,
@@ -123,11 +133,13 @@ def moments_of(
         present: The present time.
     """
     found: dict[tuple[datetime, str], None] = {}
+    titles = _titles(contracts)
     for contract, version in contracts:
         if version.in_force_at is not None:
-            found[version.in_force_at, f"{contract.id} version {version.number} came into force"] = None
+            what = f"version {version.number} of {titles[contract.id].named} came into force"
+            found[version.in_force_at, what] = None
         if contract.ended_at is not None:
-            found[contract.ended_at, f"{contract.id} ended"] = None
+            found[contract.ended_at, f"{titles[contract.id].named} ended"] = None
     for app_id, kept in versions.items():
         name = app_id.rpartition(".")[2]
         for one in kept:

@@ -3,7 +3,7 @@
 What lives here: the forms of files. What does not: which records (``service``).
 
 In CSV, a text that a spreadsheet would take for a formula begins with an apostrophe; numbers stay numbers.
-Parquet needs the package pyarrow on the machine of the platform, which is large and so no dependency of ours.
+Parquet needs the package pyarrow, which is large: the extra `analytics` brings it.
 
 Sources: RFC 4180 (CSV), OWASP "CSV Injection", https://parquet.apache.org/docs/file-format.
 """
@@ -47,6 +47,8 @@ _COLUMNS: Final = (
     "reason",
 )
 _NUMBERS: Final = frozenset({"partition", "offset"})
+_TIMES: Final = frozenset({"time", "arrived_at"})
+_LARGEST_WHOLE: Final = 2**1023
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 _PIECE: Final = 500  # records
 
@@ -64,7 +66,10 @@ def require(kind: FileKind) -> None:
     """
     if kind is FileKind.PARQUET and not can_write_parquet():
         raise FormError(
-            {"form": "Parquet needs the package pyarrow on the platform's machine: pip install pyarrow."},
+            {
+                "form": "Parquet needs the package pyarrow on the platform's machine: "
+                "pip install 'digital-twin-stack[analytics]'."
+            },
             code="live.no_parquet",
         )
 
@@ -111,23 +116,33 @@ def _rows(rows: Sequence[Sequence[object]]) -> bytes:
 
 
 def _parquet(records: Sequence[LiveRecord]) -> bytes:
-    """Write one table: results as numbers in ``result`` where all are, else as texts."""
+    """Write one table: times as times, results as numbers in ``result`` where all are, else as texts."""
     arrow: Any = importlib.import_module("pyarrow")
     parquet: Any = importlib.import_module("pyarrow.parquet")
     rows = [_values(one) for one in records]
     columns = {name: [row[place] for row in rows] for place, name in enumerate(_COLUMNS)}
-    is_numeric = all(isinstance(one, int | float) and not isinstance(one, bool) for one in columns["result"])
+    columns |= {"time": [one.moment for one in records], "arrived_at": [one.arrived_at for one in records]}
+    is_numeric = all(_is_number(one) for one in columns["result"])
     arrays = {}
     for name, values in columns.items():
         if name in _NUMBERS:
             arrays[name] = arrow.array(values, arrow.int64())
+        elif name in _TIMES:
+            arrays[name] = arrow.array(values, arrow.timestamp("us", tz="UTC"))
         elif name == "result" and is_numeric:
             arrays[name] = arrow.array([float(one) for one in values], arrow.float64())
         else:
             arrays[name] = arrow.array([_text(one) for one in values], arrow.string())
     out = io.BytesIO()
-    parquet.write_table(arrow.table(arrays), out)
+    parquet.write_table(arrow.table(arrays), out, compression="zstd")
     return out.getvalue()
+
+
+def _is_number(value: object) -> bool:
+    """Tell whether a value can be a number of 64 bits; whole ones of JSON have no bound."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return isinstance(value, float) or abs(value) <= _LARGEST_WHOLE
 
 
 def _text(value: object) -> str | None:

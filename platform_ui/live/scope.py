@@ -10,7 +10,8 @@ What lives here: the rule. What does not: reading (``reading``) and judging (``s
 - For everybody else there is no such system.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,7 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from client.messaging.topics import SystemName
 from platform_ui.accounts.models import User
 from platform_ui.contracts.reach import reach_of
-from platform_ui.contracts.views import InForce, in_force
+from platform_ui.contracts.titles import ContractTitle
+from platform_ui.contracts.views import InForce, in_force, titles_of_received
 from platform_ui.errors import ForbiddenError, NotFoundError
 from platform_ui.live.forms import Tab
 from platform_ui.systems.models import System, SystemMember, SystemRole
@@ -34,12 +36,14 @@ class Scope:
         role: Their part in it; nothing where only a contract lets them see it.
         contract: The contract by which they see it.
         contracts: All that they could choose among, by id.
+        titles: What contracts are called of which records may tell, by id.
     """
 
     system: str
     role: SystemRole | None
     contract: InForce | None = None
     contracts: tuple[str, ...] = ()
+    titles: Mapping[str, ContractTitle] = field(default_factory=dict)
 
     @property
     def terms(self) -> ContractTerms | None:
@@ -102,14 +106,16 @@ async def scope_of(session: AsyncSession, user: User, name: str, contract: str =
     )
     role = (await session.scalars(statement)).one_or_none()
     if role is not None:
-        return Scope(name, SystemRole(role))
+        received = await titles_of_received(session, user, name)
+        return Scope(name, SystemRole(role), titles=received)
     reach = await reach_of(session, user)
     holding = await in_force(session, consumer_ids=reach.seen) if reach.seen else []
     fitting = [one for one in holding if one.terms.provider == name]
     chosen = next((one for one in fitting if contract in ("", one.terms.id)), None)
     if chosen is None:
         raise NotFoundError(f"You have no part in a system named {name}.", code="system.not_found")
-    return Scope(name, None, chosen, tuple(one.terms.id for one in fitting))
+    titles = {one.terms.id: one.title for one in fitting}
+    return Scope(name, None, chosen, tuple(titles), titles)
 
 
 async def shared_with(session: AsyncSession, user: User) -> list[str]:

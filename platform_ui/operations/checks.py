@@ -1,7 +1,8 @@
 """Looking at the parts of the platform: each is asked once, with a time limit, and a finding says how it is.
 
-What lives here: what is asked of each part, and what its refusal means. What does not: when (``watch``), and
-figures that need no asking (``findings``). A check never fails: what goes wrong is its finding.
+What lives here: what is asked of each part, and what its refusal means. What does not: when (``watch``),
+parts beside the platform (``companions``), and figures that need no asking (``findings``). A check never
+fails: what goes wrong is its finding.
 """
 
 import asyncio
@@ -19,12 +20,13 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from client.errors import DigitalTwinError
+from client.version import product_version
 from platform_ui import db, mail
 from platform_ui.acls.keeper import AclKeeper
 from platform_ui.broker import TopicAdministrator
 from platform_ui.db import VERSION_TABLE, Sessions, now
 from platform_ui.errors import PlatformError
-from platform_ui.health import package_version
+from platform_ui.operations.companions import BROKER_HINT, companion_checks
 from platform_ui.operations.findings import Finding, Level, judge_authority, judge_clock, judge_disk
 from platform_ui.pki.authority import Authority
 from platform_ui.setting_values import Mode
@@ -75,6 +77,7 @@ async def look(parts: Parts) -> list[Finding]:
         ("access_rules", "Access rules in Kafka", lambda: _rules(parts.rules)),
         ("sensorthings", "SensorThings", lambda: _sensorthings(parts)),
         ("runner", "Runner of stream apps", lambda: _runner(parts)),
+        *companion_checks(parts.settings.parts),
         ("authority", "Certificate authority", lambda: _authority(parts.authority)),
         ("mail", "Mail", lambda: _mail(parts.settings)),
         ("clock", "Clock", lambda: _clock(parts.sessions)),
@@ -118,6 +121,7 @@ _HINTS: Final = {
     "DTWIN_KAFKA__SSL_CA_FILE is the certificate of its authority.",
     "sensorthings": "Start it (python -m sensorthings serve), and see that DTWIN_SENSORTHINGS__URL names it.",
     "mail": "See that DTWIN_MAIL__URL names a server that takes mails from here.",
+    "mqtt_broker": BROKER_HINT,
     "clock": "It is compared with the database's: start PostgreSQL.",
 }
 
@@ -149,7 +153,7 @@ async def _platform(settings: PlatformSettings) -> Finding:
             says="Passwords may travel unprotected: no https address is set.",
             hint="Put a proxy with a certificate in front, and name its address in DTWIN_PLATFORM__URL.",
         )
-    return replace(finding, version=package_version())
+    return replace(finding, version=product_version())
 
 
 @cache

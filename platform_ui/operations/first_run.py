@@ -66,7 +66,7 @@ class FirstRun:
 
     def is_code(self, code: str) -> bool:
         """Tell whether this is the setup code; never when none was made."""
-        return bool(self._code_hash) and hmac.compare_digest(_hash_of(code.strip()), self._code_hash)
+        return bool(self._code_hash) and hmac.compare_digest(_hash_of(code.strip().lower()), self._code_hash)
 
     def let_in(self, browser: str) -> None:
         """Remember that a browser has shown the code.

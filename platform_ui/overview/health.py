@@ -91,11 +91,7 @@ def health_of(
     ]
     worries = Worries(
         ending=[one for view in belongings.contracts for one in _ending(view, present)],
-        unsigned=[
-            UnsignedContract(view.contract.id, view.contract.provider, view.contract.consumer)
-            for view in belongings.contracts
-            if view.to_sign
-        ],
+        unsigned=[UnsignedContract(view.title) for view in belongings.contracts if view.to_sign],
         half_made={system.name: system.created_at} if system.state == CREATING else {},
     )
     troubles = find_troubles(Facts([fact], apps, []), worries, snapshot, Scope(), present)
@@ -110,7 +106,7 @@ def _ending(view: ContractView, present: datetime) -> list[EndingContract]:
         return []
     if version.ends_at - present >= SOON:
         return []
-    return [EndingContract(view.contract.id, view.contract.provider, view.contract.consumer, version.ends_at)]
+    return [EndingContract(view.title, version.ends_at)]
 
 
 def _topics(system: System, snapshot: FlowSnapshot, writers: Sequence[str]) -> list[TopicLine]:

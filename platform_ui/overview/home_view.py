@@ -6,6 +6,7 @@ What lives here: from graph and drawing to what stands on the page. What does no
 
 import hashlib
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -21,6 +22,8 @@ MAX_DETAIL: Final = 27
 """How many letters of a workcenter fit into a box."""
 MAX_FITTED: Final = 1500.0
 """Up to which width a map is made smaller rather than scrolled [px]."""
+HIDDEN: Final = "figures hidden: not yours"
+"""What is said instead of the figures of a system that the person has no part in."""
 SPEEDS: Final = 4
 """Steps in which the dashes of a line move: from less than one record a second to a hundred and more."""
 
@@ -53,6 +56,19 @@ class Line:
     speed: int
     start: Box
     end: Box
+    is_joined: bool = False
+
+    @property
+    def said(self) -> str:
+        """What a table says of it: the figures, or why there are none."""
+        if self.figures:
+            return self.figures
+        if self.end.node.kind == "app":
+            if self.start.node.is_foreign:
+                return HIDDEN
+            if self.is_joined:
+                return "read with others"
+        return "not measured"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +101,9 @@ def map_of(graph: FlowGraph, snapshot: FlowSnapshot) -> FlowMap:
     drawing = lay_out(items, [(edge.start, edge.end) for edge in graph.edges], graph.lanes)
     boxes = [_box(node, drawing.places[node.id], snapshot) for node in graph.nodes]
     by_id = {box.node.id: box for box in boxes}
+    ends = Counter(edge.end for edge in graph.edges)
     lines = [
-        _line(edge, drawing.paths[edge.start, edge.end], by_id)
+        _line(edge, drawing.paths[edge.start, edge.end], by_id, is_joined=ends[edge.end] > 1)
         for edge in graph.edges
         if (edge.start, edge.end) in drawing.paths
     ]
@@ -123,7 +140,7 @@ def _box(node: Node, place: Place, snapshot: FlowSnapshot) -> Box:
     if node.kind == "app":
         figures = _app_text(node.state, snapshot.apps.get(node.id))
     elif node.is_foreign:
-        figures = "another's: figures are theirs"
+        figures = HIDDEN
     elif node.state:
         figures = node.state
     else:
@@ -144,7 +161,7 @@ def _system_text(node: Node) -> str:
     return f"{rate_text(node.own_per_s)} own · {rate_text(node.received_per_s)} in"
 
 
-def _line(edge: Edge, path: Path, boxes: Mapping[str, Box]) -> Line:
+def _line(edge: Edge, path: Path, boxes: Mapping[str, Box], *, is_joined: bool) -> Line:
     if edge.kind == "share":
         figures = "may be shared"
     else:
@@ -152,4 +169,5 @@ def _line(edge: Edge, path: Path, boxes: Mapping[str, Box]) -> Line:
         apps = f"{edge.apps} {'app' if edge.apps == 1 else 'apps'}" if edge.apps else ""
         figures = " · ".join(filter(None, (known, apps)))
     key = f"line:{edge.start}|{edge.end}"
-    return Line(edge, path, key, figures, speed_of(edge), boxes[edge.start], boxes[edge.end])
+    start, end = boxes[edge.start], boxes[edge.end]
+    return Line(edge, path, key, figures, speed_of(edge), start, end, is_joined)

@@ -4,6 +4,7 @@ What lives here: which tab shows what; each has an address of its own (`show`). 
 problem (``health``), what the broker permits (``permitted``), the lists (each domain's ``listing``).
 """
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -16,13 +17,19 @@ from platform_ui.accounts.access import LoggedIn
 from platform_ui.accounts.models import User
 from platform_ui.acls.registry import read_registry
 from platform_ui.audit import service as audit
+from platform_ui.client_logs import service as client_logs
+from platform_ui.client_logs.access import CurrentPorts
+from platform_ui.client_logs.reading import RememberingReader
 from platform_ui.clients import listing as clients
 from platform_ui.contracts import listing as contracts
+from platform_ui.credentials import register
 from platform_ui.db import Database, now
+from platform_ui.fields import APP_NAME_PATTERN
 from platform_ui.flows.reading import measured
 from platform_ui.overview.health import Belongings, health_of
 from platform_ui.overview.permitted import MOST_SHOWN, permitted_on
-from platform_ui.rest.paging import ListQuery, ListView, PageRequest
+from platform_ui.pki.names import Kind
+from platform_ui.rest.paging import HTML_SIZE, ListQuery, ListView, PageRequest
 from platform_ui.settings import CurrentSettings
 from platform_ui.streams import listing as streams
 from platform_ui.streams.access import Runner
@@ -41,7 +48,7 @@ ENTRIES_SHOWN = 10
 
 
 class Tab(StrEnum):
-    """The parts of a system's page; `HEALTH` is asked for by htmx alone."""
+    """The parts of a system's page; `HEALTH` and `STANDINGS` are asked for by htmx alone."""
 
     OVERVIEW = ""
     CLIENTS = "clients"
@@ -49,6 +56,7 @@ class Tab(StrEnum):
     CONTRACTS = "contracts"
     RULES = "rules"
     HEALTH = "health"
+    STANDINGS = "standings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +92,7 @@ async def show_system(
     user: LoggedIn,
     runner: Runner,
     settings: CurrentSettings,
+    ports: CurrentPorts,
     view: ListQuery,
     name: str,
     show: str = "",
@@ -112,6 +121,8 @@ async def show_system(
         return await _show_contracts(look)
     if tab is Tab.RULES:
         return await _show_rules(look)
+    if tab is Tab.STANDINGS and look.is_partial:
+        return await _show_standings(look, ports.topics)
     return await _show_overview(look, health_only=tab is Tab.HEALTH and look.is_partial)
 
 
@@ -153,6 +164,20 @@ async def _show_clients(look: _Look) -> Response:
             "overview/system/client_rows.html", system=look.system, is_agent=look.is_agent, **context
         )
     return look.whole(Tab.CLIENTS, **context)
+
+
+async def _show_standings(look: _Look, topics: RememberingReader | None) -> Response:
+    """Show how the client apps stand that the address names, each in its place on the page."""
+    given = look.page.request.query_params.getlist("client")[:HTML_SIZE]
+    names = [name for name in given if re.fullmatch(APP_NAME_PATTERN, name)]
+    full = {name: f"{look.system.name}.{name}" for name in names}
+    blocked = await register.blocked_among(look.session, Kind.CLIENT, full.values())
+    await look.session.commit()  # reading takes its time; the connection goes back to the pool
+    states = await client_logs.reported_states(topics, look.system, names)
+    return look.page.render(
+        "client_logs/standings.html",
+        standings=[(full[name], states[name], full[name] in blocked) for name in full],
+    )
 
 
 async def _show_apps(look: _Look) -> Response:

@@ -31,6 +31,7 @@ class ClientBundle:
         configuration: What the program passes to ``DigitalTwinClient``.
         platform_url: The address of the platform, where the device renews its certificate.
         until: When the certificate ends.
+        sensorthings_url: Address of the SensorThings service, for bridges, sinks and notebooks.
         sensorthings_token: By which SensorThings knows the client app; empty when none was made.
         starter: Further files by name: a first program, and what it reads.
     """
@@ -41,6 +42,7 @@ class ClientBundle:
     configuration: Mapping[str, str]
     platform_url: str
     until: datetime
+    sensorthings_url: str = ""
     sensorthings_token: str = field(default="", repr=False)
     starter: Mapping[str, str] = field(default_factory=dict)
 
@@ -86,6 +88,8 @@ class ClientBundle:
             "DTWIN_KAFKA__SSL_KEY_FILE": _KEY_FILE,
             "DTWIN_PLATFORM__URL": self.platform_url,
         }
+        if self.sensorthings_url:
+            values["DTWIN_SENSORTHINGS__URL"] = self.sensorthings_url
         if self.sensorthings_token:
             values["DTWIN_SENSORTHINGS__TOKEN_FILE"] = _TOKEN_FILE
         return "".join(f"{name}={value}\n" for name, value in values.items())

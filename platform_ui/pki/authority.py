@@ -7,7 +7,7 @@ was issued (``platform_ui.credentials``). The private key leaves memory only enc
 import datetime as dt
 import ipaddress
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -171,6 +171,32 @@ class Authority:
         request = read_request(request_pem)
         return self._sign(_strong_key(request), identity, lifetime, ())
 
+    def sign_revocations(self, revoked: Mapping[int, dt.datetime], *, lifetime: dt.timedelta) -> str:
+        """List certificates that count no more, for servers that look at such a list; PEM.
+
+        Source: RFC 5280, clause 5 "CRL and CRL Extensions Profile".
+
+        Args:
+            revoked: When certificates were revoked, by serial number.
+            lifetime: How long the list counts.
+        """
+        present = dt.datetime.now(dt.UTC)
+        builder = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(self.certificate.subject)
+            .last_update(present - CLOCK_SKEW)
+            .next_update(present + lifetime)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False
+            )
+            .add_extension(x509.CRLNumber(int(present.timestamp() * 1000)), critical=False)
+        )
+        for serial, since in sorted(revoked.items()):
+            one = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(since)
+            builder = builder.add_revoked_certificate(one.build())
+        signed = builder.sign(self._key, hashes.SHA256())
+        return signed.public_bytes(serialization.Encoding.PEM).decode()
+
     def has_signed(self, certificate: x509.Certificate) -> bool:
         """Tell whether a certificate was signed by this authority, whatever its dates say."""
         try:
@@ -222,7 +248,11 @@ def read_request(request_pem: str) -> x509.CertificateSigningRequest:
         request = x509.load_pem_x509_csr(request_pem.encode())
         is_own = request.is_signature_valid
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise RequestRefusedError("unreadable", f"The signing request cannot be read: {error}") from error
+        raise RequestRefusedError(
+            "unreadable",
+            "The signing request cannot be read. Give the whole text of request.pem, "
+            "from BEGIN CERTIFICATE REQUEST to END CERTIFICATE REQUEST, both lines included.",
+        ) from error
     if not is_own:
         raise RequestRefusedError("forged", "The signing request is not signed by the key that stands in it.")
     return request

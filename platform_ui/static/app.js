@@ -164,14 +164,33 @@ document.addEventListener("click", async (event) => {
 });
 
 // A form is sent once, however often its button is pressed.
+const unsend = (form) => {
+  delete form.dataset.sent;
+  for (const button of form.elements) delete button.dataset.sending;
+};
 document.addEventListener("submit", (event) => {
   const form = event.target;
+  if (form.getAttribute("method") !== "post") return; // searches, and the buttons that close a dialog
   if (form.dataset.sent) { event.preventDefault(); return; }
+  if (event.defaultPrevented) return;
   form.dataset.sent = "1";
-  setTimeout(() => { delete form.dataset.sent; }, 8000);
+  if (event.submitter) event.submitter.dataset.sending = "1";
+  setTimeout(() => unsend(form), 8000);
 });
 window.addEventListener("pageshow", () => {
-  for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+  for (const form of document.querySelectorAll("form[data-sent]")) unsend(form);
+});
+
+// What changes by itself stands still under a press: a click that begins on an element and ends on its successor
+// is none. The next turn brings it up to date.
+let pressed = null;
+const release = () => setTimeout(() => { pressed = null; });
+window.addEventListener("pointerdown", (event) => { if (event.button === 0) pressed = event.target; }, true);
+window.addEventListener("keydown", (event) => { if (event.key === " ") pressed = event.target; }, true);
+for (const name of ["pointerup", "pointercancel", "keyup", "blur"]) window.addEventListener(name, release);
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { target, requestConfig } = event.detail;
+  if (pressed && target.contains(pressed) && !requestConfig.triggeringEvent) event.detail.shouldSwap = false;
 });
 
 // Logs show their newest lines; the log is replaced every two seconds, unless somebody reads further up.
@@ -206,3 +225,9 @@ document.addEventListener("DOMContentLoaded", () => {
     input.after(button);
   }
 });
+
+// Where tabs need more room than there is, the one that is shown is in view.
+for (const tab of document.querySelectorAll(".tab-links [aria-current]")) {
+  const bar = tab.parentElement;
+  bar.scrollLeft += tab.getBoundingClientRect().right - bar.getBoundingClientRect().right + bar.clientWidth / 3;
+}

@@ -1,16 +1,18 @@
 // The chart of a Datastream: uPlot over the points of the API; asked for again while the time that is shown runs.
 const zoneOf = () => document.documentElement.dataset.zone || "UTC";
+// Fewer points than this hardly make a line: they are drawn large.
+const MANY = 12;
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-function shown(value) {
+export function shown(value) {
   if (value === null || value === undefined) return "–";
   return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(6)));
 }
 
-function columns(series) {
+export function columns(series) {
   const points = series.points;
-  const data = [points.map((point) => point.time), points.map((point) => point.value)];
-  return series.bucket_s ? [...data, points.map((point) => point.low), points.map((point) => point.high)] : data;
+  const [times, values] = [points.map((point) => point.time), points.map((point) => point.value)];
+  return series.bucket_s ? [times, points.map((point) => point.low), points.map((point) => point.high), values] : [times, values];
 }
 
 // 24 hours, in the zone that the person chose; the date where a day begins, or where ticks are days apart.
@@ -24,14 +26,18 @@ function tickWords(_, ticks) {
   });
 }
 
-function options(box, series) {
+export function options(box, series) {
   const unit = box.dataset.unit ? ` ${box.dataset.unit}` : "";
   const [ink, line, accent, soft] = ["--muted", "--line", "--accent", "--accent-soft"].map(colour);
   const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
   const value = (_, number) => (number === null ? "–" : `${shown(number)}${unit}`);
-  const lines = [{ label: series.bucket_s ? "Mean" : box.dataset.name, stroke: accent, width: 1.6, points: { show: series.points.length < 90, size: 5, fill: accent }, value }];
+  const drawn = series.points.filter((point) => point.value !== null).length;
+  const points = { show: drawn < 90, size: drawn < MANY ? 11 : 5, fill: accent };
+  const lines = [{ label: series.bucket_s ? "Mean" : box.dataset.name, stroke: accent, width: 1.6, points, value }];
   if (series.bucket_s) {
-    lines.push({ label: "Lowest", stroke: soft, width: 1, points: { show: false }, value }, { label: "Highest", stroke: soft, width: 1, points: { show: false }, value });
+    // What is drawn later lies on top: the mean, over the band between the others.
+    const edge = { stroke: soft, width: 1, points: { show: drawn < MANY, size: 7, fill: soft, stroke: accent }, value };
+    lines.unshift({ label: "Lowest", ...edge }, { label: "Highest", ...edge });
   }
   return {
     width: Math.max(260, box.clientWidth - 18),
@@ -40,7 +46,7 @@ function options(box, series) {
     scales: { x: { time: true, range: () => [Date.parse(series.start) / 1000, Date.parse(series.end) / 1000] } },
     axes: [{ ...axis, values: tickWords }, { ...axis, size: 62, values: (_, numbers) => numbers.map(shown) }],
     series: [{ label: "Time", value: "{YYYY}-{MM}-{DD} {HH}:{mm}:{ss}" }, ...lines],
-    bands: series.bucket_s ? [{ series: [3, 2], fill: soft }] : [],
+    bands: series.bucket_s ? [{ series: [2, 1], fill: soft }] : [],
     cursor: { drag: { x: true, y: false } },
   };
 }

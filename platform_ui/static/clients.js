@@ -7,7 +7,7 @@
 
   document.addEventListener("htmx:beforeSwap", (event) => {
     const waiting = event.target.closest(".waiting");
-    if (!waiting) return;
+    if (!waiting || !event.detail.shouldSwap) return;
     const text = event.detail.xhr.responseText;
     if (text === last) { event.detail.shouldSwap = false; return; }
     last = text;

@@ -1,25 +1,6 @@
 // The condition of terms while it is typed: highlighted, and checked with the place of what is wrong.
-import {
-  EditorState, EditorView, bracketMatching, closeBrackets, closeBracketsKeymap, defaultKeymap, drawSelection,
-  highlightSpecialChars, history, historyKeymap, keymap, setDiagnostics,
-} from "./vendor/codemirror.min.js";
-import { offsetOf } from "./streams-editor.js";
-import { streamLanguage } from "./streams-editor-language.js";
-
-const CHECK_AFTER_MS = 350;
-
-const theme = EditorView.theme({
-  "&": { backgroundColor: "var(--code)", color: "var(--ink)", border: "1px solid var(--field-edge)", borderRadius: "8px", fontSize: ".9rem" },
-  "&.cm-focused": { outline: "2px solid var(--accent)", outlineOffset: "-1px", borderColor: "var(--accent)" },
-  ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "1.6", minHeight: "3.6rem", maxHeight: "14rem" },
-  ".cm-content": { caretColor: "var(--ink)", padding: ".4rem .3rem" },
-  ".cm-cursor": { borderLeftColor: "var(--ink)" },
-  ".cm-selectionBackground, &.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground": { backgroundColor: "var(--accent-soft)" },
-  ".cm-lintRange-error": { backgroundImage: "none", textDecoration: "underline wavy var(--danger)", textUnderlineOffset: "3px" },
-  ".cm-lintPoint-error::after": { borderBottomColor: "var(--danger)" },
-  ".cm-tooltip": { backgroundColor: "var(--surface)", color: "var(--ink)", border: "1px solid var(--line-strong)", borderRadius: "8px" },
-  ".cm-diagnostic": { padding: ".4rem .7rem", fontFamily: "var(--sans)", maxWidth: "34rem" },
-});
+import { setDiagnostics } from "./vendor/codemirror.min.js";
+import { CHECK_AFTER_MS, offsetOf, openEditor } from "./streams-editor-base.js";
 
 function enhance(box) {
   const field = box.querySelector("textarea[name=predicate]");
@@ -67,34 +48,15 @@ function enhance(box) {
     }
   }
 
-  const host = document.createElement("div");
-  host.className = "predicate-host";
-  field.before(host);
-  // In a tree of its own the editor adopts its style sheets, which the policy of the site allows.
-  const root = host.attachShadow({ mode: "open" });
-  const view = new EditorView({
-    parent: root,
-    root,
-    state: EditorState.create({
-      doc: field.value,
-      extensions: [
-        highlightSpecialChars(), history(), drawSelection(), bracketMatching(), closeBrackets(), EditorView.lineWrapping,
-        EditorView.contentAttributes.of({ "aria-label": "Only records where", spellcheck: "false", autocapitalize: "off" }),
-        streamLanguage, theme,
-        keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap]),
-        EditorView.updateListener.of((update) => {
-          if (!update.docChanged) return;
-          field.value = update.state.doc.toString();
-          clearTimeout(waiting);
-          waiting = setTimeout(check, CHECK_AFTER_MS);
-        }),
-      ],
-    }),
+  const view = openEditor(field, {
+    label: "Only records where",
+    host: "predicate-host",
+    look: { minHeight: "3.6rem", maxHeight: "14rem", padding: ".4rem .3rem" },
+    changed() {
+      clearTimeout(waiting);
+      waiting = setTimeout(check, CHECK_AFTER_MS);
+    },
   });
-  field.hidden = true;
-  const label = box.querySelector(`label[for="${field.id}"]`);
-  label.addEventListener("click", () => view.focus());
-  label.removeAttribute("for");
 }
 
 for (const box of document.querySelectorAll("[data-terms-editor]")) enhance(box);

@@ -155,6 +155,6 @@ export async function showDetails(container, place, choose, signal) {
     container.replaceChildren(gone ? empty("search", `Nothing is at ${place}`, "It was deleted, or it belongs to somebody who does not share it with you.") : refusal(error));
     return null;
   } finally {
-    container.removeAttribute("aria-busy");
+    if (!signal?.aborted) container.removeAttribute("aria-busy"); // another entity is on its way
   }
 }

@@ -176,12 +176,12 @@ async function load() {
   root.querySelector("[data-count=things]").textContent = String(count("things"));
   root.querySelector("[data-count=features]").textContent = String(count("features"));
   const words = [];
-  if (without) words.push(`${without} Things have no Location.`);
+  if (without) words.push(without === 1 ? "1 Thing has no Location." : `${without} Things have no Location.`);
   if (unread) words.push(`${unread} Locations are not GeoJSON.`);
   if (!things.isWhole || !features.isWhole) words.push(`Only the first ${PAGE * MOST_PAGES} of each are shown.`);
   note.textContent = words.join(" ");
   fillList();
-  if (!places.length) list.replaceChildren(element("li", {}, empty("map-pin", "Nothing has a place yet", "POST a Location with a GeoJSON point below a Thing, for instance Things(1)/Locations; it appears here. ", element("a", { href: "/explorer" }, "See the tree"), ".")));
+  if (!places.length) list.replaceChildren(element("li", {}, empty("map-pin", "Nothing has a place yet", "Say where a Thing is: choose it in ", element("a", { href: "/explorer" }, "the tree"), ", then Edit, and give its latitude and longitude. A client app can register a Location, too.")));
   const aim = chosen ? places.filter((one) => one.place === chosen || one.locations.includes(chosen)) : [];
   fit(bounds(aim.length ? aim : places));
   if (chosen) choose(chosen, false);

@@ -238,6 +238,7 @@ function tabs() {
 }
 
 async function start() {
+  const isGiven = window.location.search ? fillFromAddress() : false;
   all = await describe();
   completions.push(complete(field("path"), (before) => forPath(before, all), changed));
   completions.push(complete(field("$filter"), (before) => forCondition(before, type(), all), changed));
@@ -245,7 +246,7 @@ async function start() {
   completions.push(complete(field("$expand"), (before) => forExpansion(before, type(), all), changed));
   completions.push(complete(field("$orderby"), (before) => forOrder(before, type(), all), changed));
   for (const name of ["$top", "$skip", "$count"]) field(name).addEventListener("input", changed);
-  form.addEventListener("submit", (event) => { event.preventDefault(); delete form.dataset.sent; run(); });
+  form.addEventListener("submit", (event) => { event.preventDefault(); run(); });
   form.addEventListener("keydown", (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); run(); } });
   root.querySelector("[data-more]").addEventListener("click", (event) => more(event.currentTarget));
   root.querySelector("[data-csv]").addEventListener("click", (event) => download(event.currentTarget));
@@ -253,7 +254,6 @@ async function start() {
   for (const button of root.querySelectorAll("[data-example]")) button.addEventListener("click", () => { window.history.pushState({}, "", `/explorer/query?${button.dataset.example}`); fillFromAddress(); showAddress(); showHelp(); run(false); });
   window.addEventListener("popstate", () => { if (fillFromAddress()) run(false); showAddress(); showHelp(); });
   tabs();
-  const isGiven = fillFromAddress();
   showAddress();
   showHelp();
   if (isGiven) run(false);

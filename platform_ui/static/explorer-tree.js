@@ -121,11 +121,15 @@ function addThings(page) {
 }
 
 async function start() {
+  searching.abort();
+  searching = new AbortController();
+  const { signal } = searching;
   tree.replaceChildren();
   groups.clear();
   note.replaceChildren("Loading…");
   try {
-    const page = await read("Things", { $select: "id,name,description", $orderby: "name", $top: PAGE, $count: "true" });
+    const page = await read("Things", { $select: "id,name,description", $orderby: "name", $top: PAGE, $count: "true" }, signal);
+    if (signal.aborted) return;
     note.replaceChildren();
     if (!page.value.length) {
       tree.replaceChildren(element("li", { role: "none" }, empty("inbox", "No Thing yet", "A client app registers its Things when it starts. ", element("a", { href: "/clients" }, "Add a client app"), "; its page gives you the program.")));
@@ -133,8 +137,10 @@ async function start() {
     }
     addThings(page);
     await reveal();
+    if (signal.aborted) return;
     if (!tree.querySelector('[tabindex="0"]')) tree.querySelector('[role="treeitem"]').tabIndex = 0;
   } catch (error) {
+    if (error.name === "AbortError") return;
     note.replaceChildren();
     tree.replaceChildren(element("li", { role: "none" }, refusal(error)));
   }
@@ -159,15 +165,17 @@ async function find(text) {
   searching.abort();
   if (!text) { await start(); return; }
   searching = new AbortController();
+  const { signal } = searching;
   const word = quoted(text.toLowerCase());
   const has = (path) => `substringof(${word},tolower(${path}))`;
   note.replaceChildren("Searching…");
   try {
     const [things, datastreams] = await Promise.all([
-      read("Things", { $filter: `${has("name")} or ${has("description")}`, $select: "id,name,description", $orderby: "name", $top: FOUND, $count: "true" }, searching.signal),
-      read("Datastreams", { $filter: `${has("name")} or ${has("description")} or ${has("ObservedProperty/name")}`, $expand: `ObservedProperty($select=name),${LAST}`, $orderby: "name", $top: FOUND, $count: "true" }, searching.signal),
+      read("Things", { $filter: `${has("name")} or ${has("description")}`, $select: "id,name,description", $orderby: "name", $top: FOUND, $count: "true" }, signal),
+      read("Datastreams", { $filter: `${has("name")} or ${has("description")} or ${has("ObservedProperty/name")}`, $expand: `ObservedProperty($select=name),${LAST}`, $orderby: "name", $top: FOUND, $count: "true" }, signal),
     ]);
     const all = await describe();
+    if (signal.aborted) return;
     groups.clear();
     tree.replaceChildren(...things.value.map((thing) => thingNode(thing, "", 1)), ...datastreams.value.map((one) => datastreamNode(one, all.byName.get("Datastream"), "", 1)));
     const count = (page, name) => `${page["@iot.count"] ?? page.value.length} ${name}`;
@@ -211,5 +219,5 @@ tree.addEventListener("keydown", (event) => {
 });
 search.addEventListener("input", debounce(() => find(search.value.trim()), 300));
 window.addEventListener("popstate", () => { chosen = new URLSearchParams(window.location.search).get("at") || ""; if (chosen) choose(chosen, false); });
-start();
+find(search.value.trim()); // what somebody typed before this script came
 if (chosen) choose(chosen, false);

@@ -31,7 +31,7 @@
 
   document.addEventListener("htmx:beforeSwap", (event) => {
     const live = document.getElementById("flow-live");
-    if (!live || event.detail.target !== live || event.detail.xhr.status !== 200) return;
+    if (!live || !event.detail.shouldSwap || event.detail.target !== live || event.detail.xhr.status !== 200) return;
     const fresh = new DOMParser().parseFromString(event.detail.serverResponse, "text/html").getElementById("flow-live");
     if (!fresh) return;
     event.detail.shouldSwap = false;

@@ -36,6 +36,7 @@ const ask = async () => {
     if (!answer.ok) throw new Error(`the search answered ${answer.status}`);
     list.innerHTML = await answer.text();
     shownFor = words;
+    list.setAttribute("aria-busy", String(box.value.trim() !== words));
   } catch (error) {
     if (error.name === "AbortError") return;
     list.innerHTML = "";
@@ -43,6 +44,7 @@ const ask = async () => {
     note.className = "palette-empty";
     note.textContent = "The search does not answer. Try again in a moment.";
     list.append(note);
+    list.setAttribute("aria-busy", "false");
     if (error instanceof TypeError) window.dtwin.lost();
   }
   const found = options();
@@ -58,6 +60,7 @@ const open = (words = "") => {
   box.value = words;
   shownFor = null;
   list.innerHTML = "";
+  list.setAttribute("aria-busy", "true");
   palette.showModal();
   box.focus();
   ask();
@@ -71,7 +74,11 @@ const go = (option, elsewhere) => {
   location.assign(option.href);
 };
 
-box.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(ask, WAIT_MS); });
+box.addEventListener("input", () => {
+  list.setAttribute("aria-busy", "true");
+  clearTimeout(waiting);
+  waiting = setTimeout(ask, WAIT_MS);
+});
 box.addEventListener("keydown", async (event) => {
   const found = options();
   const at = found.indexOf(current());

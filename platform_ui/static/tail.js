@@ -18,6 +18,8 @@
   let chosen = false;
   let paused = false;
   let connection = "connecting";
+  let settled = false; // whether it is known that there is nothing, not only that nothing came yet
+  const SETTLES_MS = 2000;
 
   const SPRITE = document.querySelector(".brand") ? root.querySelector("use").getAttribute("href").split("#")[0] : "";
 
@@ -90,7 +92,8 @@
 
   function showEmpty() {
     const empty = lanes[tab].length === 0;
-    root.querySelector("[data-tail-empty]").hidden = !empty;
+    root.querySelector("[data-tail-empty]").hidden = !empty || !settled;
+    root.querySelector("[data-tail-reading]").hidden = !empty || settled;
     root.querySelector("table").hidden = empty;
     for (const text of root.querySelectorAll("[data-empty]")) text.hidden = text.dataset.empty !== tab;
   }
@@ -119,7 +122,15 @@
     stateLabel.className = `state state-${word === "connecting" ? "starting" : word}`;
   }
 
+  function settle() {
+    if (settled) return;
+    settled = true;
+    showEmpty();
+  }
+
   function take(message, first) {
+    if (message.records.length) settled = true;
+    if (message.state === "live" && connection !== "live") setTimeout(settle, SETTLES_MS);
     connection = message.state;
     showState();
     // Records of one partition are already in order; across partitions the records' own time decides.
@@ -162,7 +173,7 @@
     if (message.records.length > 0) first = false;
   });
   source.addEventListener("units", (event) => addUnits(JSON.parse(event.data)));
-  source.addEventListener("closed", () => { source.close(); connection = "closed"; showState(); });
+  source.addEventListener("closed", () => { source.close(); connection = "closed"; showState(); settle(); });
   source.addEventListener("error", () => { connection = "interrupted"; showState(); });
   window.addEventListener("pagehide", () => source.close());
 

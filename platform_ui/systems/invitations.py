@@ -1,4 +1,4 @@
-"""Accepting invitations, into companies and systems alike; inviting into a system."""
+"""Accepting invitations, into companies and systems alike."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,12 @@ from platform_ui.accounts import limits
 from platform_ui.accounts.models import User
 from platform_ui.accounts.origin import Origin
 from platform_ui.accounts.sessions import hash_token
-from platform_ui.companies import invitations
 from platform_ui.companies import service as companies
-from platform_ui.companies.invitations import Invited, Place
+from platform_ui.companies.invitations import Place
 from platform_ui.companies.models import Company, Invitation, Role
 from platform_ui.db import now
 from platform_ui.errors import ForbiddenError, NotFoundError
 from platform_ui.systems import service
-from platform_ui.systems.forms import SystemMemberForm
 from platform_ui.systems.models import System, SystemRole
 
 
@@ -38,21 +36,6 @@ class Offer:
 def place_of(system: System) -> Place:
     """Return a system as what somebody is invited into."""
     return Place(system.name, system_id=system.id)
-
-
-async def invite_to_system(
-    session: AsyncSession, user: User, name: str, form: SystemMemberForm, origin: Origin, *, by_mail: bool
-) -> Invited:
-    """Invite somebody to a system.
-
-    Raises:
-        NotFoundError: the system is not there, or the person has no part in it.
-        ForbiddenError: the person is no agent of it.
-        TooManyAttemptsError: the person has invited very many.
-    """
-    system = await service.get_system(session, user, name)
-    wanted = (form.email, form.role.value)
-    return await invitations.invite(session, user, place_of(system), wanted, origin, by_mail=by_mail)
 
 
 async def find(session: AsyncSession, token: str, origin: Origin, *, lock: bool = False) -> Offer:

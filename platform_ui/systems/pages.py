@@ -9,17 +9,15 @@ from contextlib import aclosing
 from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
 
-from platform_ui.accounts import sessions as accounts
 from platform_ui.accounts.access import LoggedIn
-from platform_ui.browser import browser_token
 from platform_ui.companies import service as companies
 from platform_ui.companies.models import Role
-from platform_ui.db import Database, Sessions
-from platform_ui.errors import NotFoundError, PlatformError, status_of
+from platform_ui.db import Database
+from platform_ui.errors import PlatformError, status_of
 from platform_ui.fields import read_form
 from platform_ui.rest.paging import ListQuery
 from platform_ui.systems import service
-from platform_ui.systems.access import Tails, Topics
+from platform_ui.systems.access import Tails, Topics, still_sees
 from platform_ui.systems.forms import SystemForm
 from platform_ui.systems.listing import branches_of, page_of_systems, tree_of
 from platform_ui.systems.tail import TailHub
@@ -117,21 +115,7 @@ async def tail(request: Request, database: Database, user: LoggedIn, tails: Tail
 async def _events(request: Request, tails: TailHub, system: str) -> AsyncIterator[str]:
     async with aclosing(tails.follow(system)) as events:
         async for event in events:
-            if event is None and not await _still_allowed(request, system):
+            if event is None and not await still_sees(request, system):
                 yield "event: closed\ndata: {}\n\n"
                 return
             yield event if event is not None else ": alive\n\n"
-
-
-async def _still_allowed(request: Request, system: str) -> bool:
-    """Return whether the browser is still logged in as an agent or viewer; asked every two seconds."""
-    sessions: Sessions = request.app.state.sessions
-    async with sessions() as session:
-        user = await accounts.user_of(session, browser_token(request), touch=False)
-        if user is None:
-            return False
-        try:
-            await service.see_system(session, user, system)
-        except NotFoundError:
-            return False
-        return True

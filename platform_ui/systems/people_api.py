@@ -8,17 +8,25 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, StringConstraints
 from starlette.responses import Response
 
-from platform_ui.accounts import service as accounts
 from platform_ui.accounts.access import LoggedIn
 from platform_ui.accounts.origin import origin_of
-from platform_ui.companies import invitations as company_invitations
-from platform_ui.companies.people_api import AddedAnswer, InvitationList, MemberAnswer, MemberList
+from platform_ui.companies.people import Inquiry
+from platform_ui.companies.people_api import (
+    AddedAnswer,
+    InvitationList,
+    MemberAnswer,
+    MemberList,
+    answer_added,
+    answer_changed,
+    answer_members,
+    answer_withdrawn,
+)
 from platform_ui.db import Database
 from platform_ui.fields import Form
 from platform_ui.rest.marks import answers_secret, never_rehearsed
-from platform_ui.settings import CurrentSettings
 from platform_ui.systems import invitations, membership, service
 from platform_ui.systems.forms import SystemMemberForm, SystemRoleForm
+from platform_ui.systems.people import OF_SYSTEMS
 
 router = APIRouter(tags=["people"])
 
@@ -39,49 +47,28 @@ class AcceptedAnswer(BaseModel):
 
 
 @router.get("/systems/{name}/members", operation_id="list_system_members")
-async def list_members(database: Database, user: LoggedIn, name: str) -> MemberList:
+async def list_members(asked: Inquiry, name: str) -> MemberList:
     """List the agents and viewers of a system."""
-    system = await service.see_system(database, user, name)
-    return MemberList.of(await service.list_members(database, user, system))
+    return await answer_members(OF_SYSTEMS, asked, name)
 
 
 @router.post("/systems/{name}/members", status_code=HTTPStatus.CREATED, operation_id="add_system_member")
 @answers_secret
-async def add_member(
-    *,
-    request: Request,
-    database: Database,
-    user: LoggedIn,
-    settings: CurrentSettings,
-    name: str,
-    form: SystemMemberForm,
-) -> AddedAnswer:
+async def add_member(asked: Inquiry, name: str, form: SystemMemberForm) -> AddedAnswer:
     """Give somebody a part in a system, or invite them when they have no account yet."""
-    await service.get_system(database, user, name)
-    if await accounts.find_by_email(database, form.email) is not None:
-        await service.add_member(database, user, name, form.email, form.role)
-        return AddedAnswer(email=form.email, role=form.role, state="member")
-    by_mail = settings.mail is not None
-    invited = await invitations.invite_to_system(
-        database, user, name, form, origin_of(request), by_mail=by_mail
-    )
-    link = await company_invitations.tell(database, request, settings, user, invited)
-    return AddedAnswer(email=form.email, role=form.role, state="invited", link=link or None)
+    return await answer_added(OF_SYSTEMS, asked, name, form.email, form.role)
 
 
 @router.get("/systems/{name}/members/{email}", operation_id="show_system_member")
-async def show_member(database: Database, user: LoggedIn, name: str, email: str) -> MemberAnswer:
+async def show_member(asked: Inquiry, name: str, email: str) -> MemberAnswer:
     """Show one agent or viewer of a system."""
-    return (await list_members(database, user, name)).only(email)
+    return (await answer_members(OF_SYSTEMS, asked, name)).only(email)
 
 
 @router.patch("/systems/{name}/members/{email}", operation_id="change_system_member")
-async def change_member(
-    *, database: Database, user: LoggedIn, name: str, email: str, form: SystemRoleForm
-) -> MemberAnswer:
+async def change_member(asked: Inquiry, name: str, email: str, form: SystemRoleForm) -> MemberAnswer:
     """Make an agent a viewer, or the other way round; the last agent stays one."""
-    await service.change_role(database, user, name, email, form.role)
-    return (await list_members(database, user, name)).only(email)
+    return await answer_changed(OF_SYSTEMS, asked, name, email, form.role)
 
 
 @router.delete(
@@ -96,11 +83,9 @@ async def remove_member(database: Database, user: LoggedIn, name: str, email: st
 
 
 @router.get("/systems/{name}/invitations", operation_id="list_system_invitations")
-async def list_invitations(database: Database, user: LoggedIn, name: str) -> InvitationList:
+async def list_invitations(asked: Inquiry, name: str) -> InvitationList:
     """List who is invited to a system."""
-    system = await service.get_system(database, user, name)
-    found = await company_invitations.invitations_into(database, invitations.place_of(system))
-    return InvitationList.of(found)
+    return InvitationList.of(await OF_SYSTEMS.invited(asked, name))
 
 
 @router.delete(
@@ -108,13 +93,9 @@ async def list_invitations(database: Database, user: LoggedIn, name: str) -> Inv
     status_code=HTTPStatus.NO_CONTENT,
     operation_id="withdraw_system_invitation",
 )
-async def withdraw_invitation(
-    database: Database, user: LoggedIn, name: str, invitation: uuid.UUID
-) -> Response:
+async def withdraw_invitation(asked: Inquiry, name: str, invitation: uuid.UUID) -> Response:
     """Withdraw an invitation to a system."""
-    system = await service.get_system(database, user, name)
-    await company_invitations.withdraw_from(database, user, invitations.place_of(system), invitation)
-    return Response(status_code=HTTPStatus.NO_CONTENT)
+    return await answer_withdrawn(OF_SYSTEMS, asked, name, invitation)
 
 
 @router.delete(

@@ -1,67 +1,64 @@
 """The pages of people in systems and companies: members, leaving, invitations, deleting one's account."""
 
 import uuid
-from http import HTTPStatus
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
 from platform_ui.accounts import service as accounts
 from platform_ui.accounts.access import ConfirmedHolder, LoggedIn, Visitor
-from platform_ui.accounts.models import User
 from platform_ui.accounts.origin import origin_of
-from platform_ui.accounts.pages import answer_too_many
-from platform_ui.browser import change_token
-from platform_ui.companies import invitations as company_invitations
+from platform_ui.browser import Undo, change_token
+from platform_ui.companies.people import Inquiry
+from platform_ui.companies.people_pages import PeoplePages
 from platform_ui.db import Database
-from platform_ui.errors import ConflictError, FormError, PlatformError, TooManyAttemptsError, status_of
+from platform_ui.errors import ConflictError, status_of
 from platform_ui.fields import read_form
-from platform_ui.settings import CurrentSettings
 from platform_ui.systems import invitations, membership, service
 from platform_ui.systems.forms import SystemMemberForm, SystemRoleForm
-from platform_ui.systems.models import System, SystemRole
+from platform_ui.systems.models import SystemRole
+from platform_ui.systems.people import OF_SYSTEMS
 from platform_ui.web import CurrentPage
 
 router = APIRouter(include_in_schema=False)
 
 
+def _member(values: dict[str, str]) -> tuple[str, SystemRole]:
+    form = read_form(SystemMemberForm, values)
+    return form.email, form.role
+
+
+def _role(values: dict[str, str]) -> SystemRole:
+    return read_form(SystemRoleForm, values).role
+
+
+_PAGES = PeoplePages(
+    kind="system",
+    home="/systems",
+    people=OF_SYSTEMS,
+    read_member=_member,
+    read_role=_role,
+    roles=tuple(SystemRole),
+    manages=lambda role: role is SystemRole.AGENT,
+)
+
+
 @router.get("/systems/{name}/members")
-async def show_members(page: CurrentPage, database: Database, user: LoggedIn, name: str) -> Response:
+async def show_members(page: CurrentPage, asked: Inquiry, name: str) -> Response:
     """Show the agents and viewers of a system, and who is invited."""
-    return await _members(page, database, user, await service.see_system(database, user, name))
+    return await _PAGES.show(page, asked, name)
 
 
 @router.post("/systems/{name}/members")
-async def add_member(
-    page: CurrentPage, database: Database, user: LoggedIn, settings: CurrentSettings, name: str
-) -> Response:
+async def add_member(page: CurrentPage, asked: Inquiry, name: str) -> Response:
     """Add an agent or viewer, or invite somebody who has no account yet."""
-    values = await page.form()
-    system = await service.get_system(database, user, name)
-    try:
-        form = read_form(SystemMemberForm, values)
-        if await accounts.find_by_email(database, form.email) is None:
-            invited = await invitations.invite_to_system(
-                database, user, name, form, origin_of(page.request), by_mail=settings.mail is not None
-            )
-            link = await company_invitations.tell(database, page.request, settings, user, invited)
-            if link:
-                return await _members(page, database, user, system, link=link, invited=form.email)
-            return page.redirect(f"/systems/{name}/members", f"{form.email} is invited by mail.")
-        await service.add_member(database, user, name, form.email, form.role)
-    except (FormError, ConflictError, TooManyAttemptsError) as error:
-        return await _members(page, database, user, system, values=values, error=error)
-    return page.redirect(f"/systems/{name}/members", f"{form.email} is now {form.role} of {name}.")
+    return await _PAGES.add(page, asked, name)
 
 
 @router.post("/systems/{name}/members/{email}/role")
-async def change_role(
-    page: CurrentPage, database: Database, user: LoggedIn, name: str, email: str
-) -> Response:
+async def change_role(page: CurrentPage, asked: Inquiry, name: str, email: str) -> Response:
     """Make an agent a viewer, or the other way round."""
-    form = read_form(SystemRoleForm, await page.form())
-    await service.change_role(database, user, name, email, form.role)
-    return page.redirect(f"/systems/{name}/members", f"{email} is now {form.role} of {name}.")
+    return await _PAGES.change_role(page, asked, name, email)
 
 
 @router.post("/systems/{name}/members/{email}/remove")
@@ -69,20 +66,20 @@ async def remove_member(
     page: CurrentPage, database: Database, user: LoggedIn, name: str, email: str
 ) -> Response:
     """Remove an agent or viewer."""
-    await service.remove_member(database, user, name, email)
-    target = "/systems" if email == user.email else f"/systems/{name}/members"
-    return page.redirect(target, f"{email} has no part in {name} any more.")
+    role = await service.remove_member(database, user, name, email)
+    gone = f"{email} has no part in {name} any more."
+    if email == user.email:  # who has left may not come back by themselves
+        return page.redirect("/systems", gone)
+    members = f"/systems/{name}/members"
+    return page.redirect(members, gone, Undo(members, {"email": email, "role": role}))
 
 
 @router.post("/systems/{name}/invitations/{invitation}/withdraw")
 async def withdraw_invitation(
-    page: CurrentPage, database: Database, user: LoggedIn, name: str, invitation: uuid.UUID
+    page: CurrentPage, asked: Inquiry, name: str, invitation: uuid.UUID
 ) -> Response:
     """Withdraw an invitation."""
-    system = await service.get_system(database, user, name)
-    place = invitations.place_of(system)
-    email = await company_invitations.withdraw_from(database, user, place, invitation)
-    return page.redirect(f"/systems/{name}/members", f"The invitation of {email} no longer counts.")
+    return await _PAGES.withdraw(page, asked, name, invitation)
 
 
 @router.post("/companies/{name}/members/{email}/remove")
@@ -130,34 +127,3 @@ async def delete_account(page: CurrentPage, database: Database, user: ConfirmedH
         return page.render("accounts/delete.html", status=status_of(error), last=last, error=error)
     change_token(page.request, lasting=False)
     return page.redirect("/login", "Your account is deleted.")
-
-
-async def _members(
-    page: CurrentPage,
-    database: Database,
-    user: User,
-    system: System,
-    *,
-    values: dict[str, str] | None = None,
-    error: PlatformError | None = None,
-    link: str = "",
-    invited: str = "",
-) -> Response:
-    role = await service.role_in(database, user, system)
-    place = invitations.place_of(system)
-    is_agent = role is SystemRole.AGENT
-    response = page.render(
-        "systems/members.html",
-        status=status_of(error) if error else HTTPStatus.OK,
-        system=system,
-        members=await service.list_members(database, user, system),
-        invitations=await company_invitations.invitations_into(database, place) if is_agent else [],
-        role=role,
-        roles=[role.value for role in SystemRole],
-        values=values or {},
-        errors=error.fields if error else {},
-        error=error if error and not error.fields else None,
-        link=link,
-        invited=invited,
-    )
-    return answer_too_many(response, error)

@@ -314,8 +314,11 @@ async def change_role(session: AsyncSession, user: User, name: str, email: str, 
     await session.commit()
 
 
-async def remove_member(session: AsyncSession, user: User, name: str, email: str) -> None:
+async def remove_member(session: AsyncSession, user: User, name: str, email: str) -> SystemRole:
     """Take a person's part in a system away; the last agent stays. Viewers may leave by themselves.
+
+    Returns:
+        What they were.
 
     Raises:
         NotFoundError: the system is not there, or one of the two has no part in it.
@@ -326,11 +329,13 @@ async def remove_member(session: AsyncSession, user: User, name: str, email: str
     if email != user.email:
         await get_system(session, user, name)
     member = await _member(session, system, email)
-    if member.role == SystemRole.AGENT:
+    role = SystemRole(member.role)
+    if role is SystemRole.AGENT:
         await _refuse_last_agent(session, system, email)
     await session.delete(member)
-    audit.record(session, user, f"system.{member.role}_removed", name, email=email)
+    audit.record(session, user, f"system.{role}_removed", name, email=email)
     await session.commit()
+    return role
 
 
 def add_invited(

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from platform_ui.browser import Notice, csrf_token, put_notice, take_notice
+from platform_ui.browser import Notice, Undo, csrf_token, put_notice, take_notice
 from platform_ui.errors import FormError
 from platform_ui.web.look import CURRENT, Look, look_of
 from platform_ui.web.rendering import templates
@@ -43,8 +43,13 @@ class Page:
         response.headers["Content-Length"] = str(len(response.body))
         return response
 
-    def redirect(self, url: str, notice: str = "") -> Response:
-        """Return a redirect to another page, which shows the notice (RFC 9110, clause 15.4.4 "See Other").
+    def redirect(self, url: str, notice: str = "", undo: Undo | None = None) -> Response:
+        """Return a redirect to another page (RFC 9110, clause 15.4.4 "See Other").
+
+        Args:
+            url: the other page, of this site.
+            notice: what it says at its top, once.
+            undo: what the notice offers, to take back what it tells of.
 
         Raises:
             ValueError: the address would lead to another site.
@@ -53,7 +58,7 @@ class Page:
             raise ValueError(f"{url!r} is not a page of this site")
         response = RedirectResponse(url, status_code=HTTPStatus.SEE_OTHER)
         if notice:
-            put_notice(self.request, response, Notice("success", notice))
+            put_notice(self.request, response, Notice("success", notice, undo))
         return response
 
     async def form(self) -> dict[str, str]:

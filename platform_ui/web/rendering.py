@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from platform_ui.web.look import CURRENT
 from platform_ui.web.navigation import MAIN, MORE, section_of
-from platform_ui.web.times import format_ago, format_iso, format_when
+from platform_ui.web.times import format_ago, format_iso, format_when, format_written
 
 STATIC = Path(__file__).parents[1] / "static"
 
@@ -53,5 +53,7 @@ def templates() -> Environment:
     environment.globals.update(
         static_url=static_url, site_url=site_url, section_of=section_of, places=MAIN, more_places=MORE
     )
-    environment.filters.update(when=format_when, ago=format_ago, iso=format_iso, number=format_number)
+    environment.filters.update(
+        when=format_when, ago=format_ago, iso=format_iso, written=format_written, number=format_number
+    )
     return environment

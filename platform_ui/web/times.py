@@ -1,7 +1,7 @@
 """Times as people read them: in the zone that they chose, with the exact time at hand.
 
-What lives here: the filters ``when``, ``ago`` and ``iso`` of the templates. What does not: which zone
-(``look``), and times of records on the wire (``client.metadata.times``).
+What lives here: the filters ``when``, ``ago``, ``iso`` and ``written`` of the templates. What does not: which
+zone (``look``), and times of records on the wire (``client.metadata.times``).
 """
 
 from datetime import UTC, datetime
@@ -9,6 +9,8 @@ from typing import Final
 
 from markupsafe import Markup
 
+from client.errors import InvalidTimeError
+from client.metadata.times import parse_time
 from platform_ui.web.look import CURRENT, UTC_ZONE
 
 NEVER: Final = "never"
@@ -79,3 +81,17 @@ def format_ago(time: datetime | None) -> str:
     return Markup('<time datetime="{}" title="{}" data-ago>{}</time>').format(
         format_iso(time), when_text(time), text
     )
+
+
+def format_written(text: str) -> str:
+    """Return the element of a record's time, to the millisecond, by the text that the record holds.
+
+    What is no single time, such as an interval, is shown as it stands.
+    """
+    try:
+        time = parse_time(text, now=lambda: datetime.now(UTC))
+        local = time.astimezone(CURRENT.get().zone)
+    except (InvalidTimeError, OverflowError):
+        return text
+    shown = f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03d} {local:%Z}"
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(format_iso(time), text, shown)

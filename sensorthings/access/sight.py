@@ -149,6 +149,10 @@ def _limited_columns(streams: _Columns) -> dict[str, ColumnElement[Any]]:
     } | dict.fromkeys(hidden, null())
 
 
+LIMITED_COLUMNS = frozenset(_limited_columns(tables.datastream.c))
+"""Columns of a Datastream that tell of all its Observations, also of those that are hidden from some."""
+
+
 def _of_shared(column: str) -> _Ids:
     streams = tables.datastream.alias()
     return select(streams.c[column]).where(streams.c.id == _any_of(SHARED))

@@ -15,7 +15,7 @@ import psycopg
 
 from sensorthings.database import Session
 from sensorthings.errors import MethodError, QuerySyntaxError, RequestError
-from sensorthings.http import references
+from sensorthings.http import references, repeats
 from sensorthings.http.messages import JSON, Answer, Request
 from sensorthings.http.paths import parse_path
 from sensorthings.http.ports import Service
@@ -59,12 +59,19 @@ async def create(service: Service, request: Request, session: Session | None = N
     is_upsert = _is_upsert(request.query)
     via = relation.inverse if relation else None
     draft = read_body(entity, read_json(request), Mode.CREATE, via=via, ids=service.settings.ids)
-    if not is_upsert:
+    is_named = not is_upsert and repeats.take_id(request, draft)
+    if not (is_upsert or is_named):
         answer = await _create_at_once(service, request, session, resource, draft)
         if answer is not None:
             return answer
 
     async def act(work: Work) -> Answer:
+        if is_named:
+            answer = await repeats.find_repeat(service, request, work.session, resource, draft)
+            if answer is None:
+                answer = await _create_at_once(service, request, work.session, resource, draft)
+            if answer is not None:
+                return answer
         parent = None
         if relation is not None:
             around = resource.steps[-2].entity

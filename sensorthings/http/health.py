@@ -4,7 +4,6 @@ What lives here: the endpoints that operators and `dtwin` ask. What does not: an
 """
 
 import time
-from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
@@ -13,6 +12,7 @@ from sqlalchemy import select
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from client.version import product_version
 from sensorthings.database import Database, prepare
 from sensorthings.errors import RequestError
 from sensorthings.http.messages import VERSIONS
@@ -79,14 +79,6 @@ class MeasuringMiddleware:
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"})
-
-
-def product_version() -> str:
-    """Give the version of the installed distribution; `0+unknown` when it runs from a bare folder."""
-    try:
-        return version("digital-twin-stack")
-    except PackageNotFoundError:
-        return "0+unknown"
 
 
 _PROBE = prepare(select(thing.c.id).limit(1))

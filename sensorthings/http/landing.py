@@ -63,7 +63,9 @@ def landing_page(request: Request, settings: Settings) -> Answer:
     sets = [{"name": one.set_name, "url": f"{request.root}/{one.set_name}"} for one in ENTITY_TYPES]
     details = _details(request.root, settings)
     own = sorted(name for name in details if name.startswith(_OWN))
-    conformance = [*_standard_requirements(), *_ELSEWHERE, *own]
+    by_mqtt = _mqtt_details(settings)
+    conformance = [*_standard_requirements(), *by_mqtt, *_ELSEWHERE, *own]
+    details |= by_mqtt
     return Answer(
         200, orjson.dumps({"value": sets, "serverSettings": {"conformance": conformance, **details}})
     )
@@ -73,6 +75,25 @@ def _standard_requirements() -> Iterator[str]:
     for group, names in _REQUIREMENTS.items():
         yield _STANDARD + group
         yield from (f"{_STANDARD}{group}/{name}" for name in names)
+
+
+def _mqtt_details(settings: Settings) -> dict[str, dict[str, object]]:
+    """Give the addresses of the MQTT extension, by requirement; nothing where it is not served.
+
+    Source: OGC 18-088, clauses 14.2 and 14.3.
+    """
+    updates = _split(settings.mqtt_endpoints)
+    creations = _split(settings.mqtt_creation_endpoints) or updates
+    found: dict[str, dict[str, object]] = {}
+    if creations:
+        found[f"{_STANDARD}create-observations-via-mqtt/observations-creation"] = {"endpoints": creations}
+    if updates:
+        found[f"{_STANDARD}receive-updates-via-mqtt/receive-updates"] = {"endpoints": updates}
+    return found
+
+
+def _split(addresses: str) -> list[str]:
+    return [one.strip() for one in addresses.split(",") if one.strip()]
 
 
 def _details(root: str, settings: Settings) -> dict[str, dict[str, object]]:

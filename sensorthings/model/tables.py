@@ -1,8 +1,8 @@
 """The tables of the service, as SQLAlchemy Core metadata.
 
 What lives here: columns, keys, cascades and indexes of the entity types and their link tables, of who may see
-them, and of what still has to be sent to Kafka. What does not: what the columns mean to a client
-(`sensorthings.model.entities`) and how they came to be (`sensorthings.migrations`).
+them, of what still has to be sent to Kafka, and of what was changed. What does not: what the columns mean to
+a client (`sensorthings.model.entities`) and how they came to be (`sensorthings.migrations`).
 
 Texts carry the collation "C", so that they are compared and ordered by code point. A time that may be an
 interval is a pair of columns, equal for an instant. Areas are four columns (degrees), so that they can be
@@ -14,6 +14,7 @@ all, changed by administrators only.
 """
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     Column,
@@ -318,6 +319,43 @@ outbox = Table(
     ),
 )
 """Observations made over HTTP that Kafka has not got yet, written in the transaction that made them."""
+
+change = Table(
+    "change",
+    metadata,
+    Column("id", BigInteger, Identity(), nullable=False),
+    # Of the transaction that wrote the row: those below every open one's are complete.
+    Column(
+        "transaction",
+        BigInteger,
+        nullable=False,
+        server_default=text("((pg_current_xact_id())::text)::bigint"),
+    ),
+    Column("entity", Text, nullable=False),
+    Column("ids", ARRAY(BigInteger), nullable=False),
+    Column("columns", ARRAY(Text), nullable=True),
+    Column("made", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    PrimaryKeyConstraint("transaction", "id"),
+)
+"""Entities (by the name of their table) that a statement created or, where columns are named, changed."""
+
+change_reader = Table(
+    "change_reader",
+    metadata,
+    Column("principal", Text(collation="C"), primary_key=True),
+    Column("name", Text(collation="C"), primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("is_new", Boolean, nullable=False, server_default=true()),
+    Column("transaction", BigInteger, nullable=False),
+    Column("change_id", BigInteger, nullable=False),
+    Column("next_transaction", BigInteger, nullable=False),
+    Column("next_change_id", BigInteger, nullable=False),
+    Column("seen", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+"""Who follows the changes: the last one that each is done with, and the last one of its last answer.
+
+That answer has the number; whoever asks with it is done with it.
+"""
 
 thing_location = Table(
     "thing_location",

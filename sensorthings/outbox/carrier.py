@@ -1,8 +1,9 @@
 """Kafka as the relay sees it: batches of records and a note of them, in one transaction or not at all.
 
 What lives here: the transactional producer, the topics that it needs, and the note in the compacted topic
-`platform.outbox.state` (key: name of the relay; value: ids of the records of its last batch). What does not:
-the database (`sensorthings.outbox.rows`), when what is done (`sensorthings.outbox.relay`).
+`platform.outbox.state` (key: name of the relay; value: rows of its last batch, with the ids of their
+records). What does not: the database (`sensorthings.outbox.rows`), when what is done
+(`sensorthings.outbox.relay`).
 
 How it works (KIP-98): opening the producer fences an older one of the same relay and ends its transaction, so
 the note read afterwards is the last one for good. Every call has a short timeout and is made again by whoever
@@ -14,7 +15,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -25,7 +26,7 @@ from client.errors import MessagingError
 from client.messaging.failures import TOO_LARGE, to_configuration_error, to_messaging_error
 from client.messaging.records import HEADER_ID, partition_for
 from client.messaging.security import KafkaSecurity
-from sensorthings.outbox.rows import WaitingRow
+from sensorthings.outbox.rows import SentRow, WaitingRow
 
 _log = logging.getLogger(__name__)
 _kafka_log = logging.getLogger("sensorthings.kafka")
@@ -111,8 +112,8 @@ class Carrier:
         except KafkaException as refusal:
             raise to_configuration_error(refusal) from refusal
 
-    def take_over(self) -> Sequence[UUID]:
-        """Fence an older relay of this name and give the records of its last committed batch.
+    def take_over(self) -> Sequence[SentRow]:
+        """Fence an older relay of this name and give the rows of its last committed batch.
 
         Raises:
             MessagingError: Kafka does not answer, or refuses.
@@ -165,7 +166,7 @@ class Carrier:
             partition = partition_for(key, self._partitions[row.topic])
             header = (HEADER_ID, str(row.dt_id).encode())
             self._produce(row.topic, row.value.encode(), key, partition, [header])
-        note = json.dumps([row.dt_id.hex for row in rows], separators=(",", ":"))
+        note = json.dumps([[row.id, row.dt_id.hex] for row in rows], separators=(",", ":"))
         self._produce(STATE_TOPIC, note.encode(), self._name.encode(), 0, [])
         self._producer.commit_transaction(_CALL_TIMEOUT_S)
 
@@ -217,7 +218,7 @@ class Carrier:
             time.sleep(_FULL_QUEUE_WAIT_S)
             self._look()
 
-    def _last_note(self) -> Sequence[UUID]:
+    def _last_note(self) -> Sequence[SentRow]:
         consumer = Consumer(
             {
                 **self._access.settings(),
@@ -235,14 +236,14 @@ class Carrier:
         finally:
             consumer.close()
 
-    def _search(self, consumer: Consumer) -> Sequence[UUID]:
+    def _search(self, consumer: Consumer) -> Sequence[SentRow]:
         low, end = consumer.get_watermark_offsets(TopicPartition(STATE_TOPIC, 0), _CALL_TIMEOUT_S)
         number = _LAST_NOTES
         while end > low:
             first = max(end - number, low)
             notes = _read(consumer, first, end)
             if self._name in notes:
-                return [UUID(hex=text) for text in json.loads(notes[self._name])]
+                return [_sent_row(one) for one in json.loads(notes[self._name])]
             if first == low:
                 break
             number *= 8
@@ -265,6 +266,12 @@ def _read(consumer: Consumer, first: int, end: int) -> Mapping[str, bytes]:
             elif (message.offset() or 0) >= end:
                 return found
     raise MessagingError(f"topic {STATE_TOPIC} could not be read to its end; trying again")
+
+
+def _sent_row(noted: list[Any] | str) -> SentRow:
+    """Read a row of a note; the first release notes the ids of records only."""
+    number, dt_id = (None, noted) if isinstance(noted, str) else noted
+    return SentRow(number, UUID(hex=dt_id))
 
 
 def _is_there(error: KafkaError) -> bool:

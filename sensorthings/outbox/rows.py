@@ -4,7 +4,8 @@ What lives here: the statements, on a connection of the relay's own. What does n
 (`sensorthings.outbox.entries`), Kafka (`sensorthings.outbox.carrier`).
 
 A row may be sent when no transaction is open any more that could still add one before it: its own transaction
-lies below all open ones. Then rows of one key leave in the order in which they were committed.
+lies below all open ones, or beyond all there are, when the row was restored from another server's backup.
+Then rows of one key leave in the order in which they were committed.
 """
 
 from collections.abc import Collection, Sequence
@@ -22,11 +23,26 @@ _CONNECT_TIMEOUT_S: Final = 5
 _TABLE: Final = sql.Identifier(SCHEMA, outbox.name)
 _WAITING: Final = sql.SQL(
     "SELECT id, topic, key, value, dt_id FROM {table}"
-    " WHERE transaction < pg_snapshot_xmin(pg_current_snapshot())::text::bigint AND topic <> ALL(%s)"
+    " WHERE (transaction < pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+    " OR transaction > pg_snapshot_xmax(pg_current_snapshot())::text::bigint) AND topic <> ALL(%s)"
     " ORDER BY id LIMIT %s"
 ).format(table=_TABLE)
 _REMOVE: Final = sql.SQL("DELETE FROM {table} WHERE id = ANY(%s)").format(table=_TABLE)
-_REMOVE_SENT: Final = sql.SQL("DELETE FROM {table} WHERE dt_id = ANY(%s)").format(table=_TABLE)
+_REMOVE_SENT: Final = sql.SQL(
+    "DELETE FROM {table} AS row USING unnest(%s::bigint[], %s::uuid[]) AS sent (id, dt_id)"
+    " WHERE row.dt_id = sent.dt_id AND row.id = coalesce(sent.id, row.id)"
+).format(table=_TABLE)
+
+
+class SentRow(NamedTuple):
+    """A row that Kafka has: its number, where it is known, and the id of its record.
+
+    Neither says enough alone: a restored database may use its numbers again, and whoever sends a record to
+    two Datastreams gives both rows its id.
+    """
+
+    id: int | None
+    dt_id: UUID
 
 
 class WaitingRow(NamedTuple):
@@ -91,13 +107,15 @@ class OutboxRows:
         """
         self._connection.execute(_REMOVE, ([row.id for row in rows],))
 
-    def remove_sent(self, dt_ids: Sequence[UUID]) -> int:
-        """Remove rows that Kafka has, known by the ids of their records; gives how many were still there.
+    def remove_sent(self, sent: Sequence[SentRow]) -> int:
+        """Remove rows that Kafka has; gives how many were still there.
 
         Raises:
             psycopg.Error: What the database says.
         """
-        return self._connection.execute(_REMOVE_SENT, (list(dt_ids),)).rowcount
+        return self._connection.execute(
+            _REMOVE_SENT, ([row.id for row in sent], [row.dt_id for row in sent])
+        ).rowcount
 
     def identity(self) -> str:
         """Name this database: the same for every address that leads to it.

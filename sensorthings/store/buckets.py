@@ -21,10 +21,12 @@ from sqlalchemy import (
     Interval,
     Select,
     String,
+    case,
     cast,
     extract,
     func,
     literal,
+    literal_column,
     select,
 )
 from sqlalchemy.dialects.postgresql import array
@@ -180,13 +182,22 @@ def _places(columns: Any) -> ColumnElement[Any]:  # noqa: ANN401 - the columns o
     )
 
 
+_MOST_ADDED: Final = 1e290
+"""Numbers beyond this have no sum: the database fails as soon as one is too large, for all buckets."""
+
+
+def _sum(number: ColumnElement[Any]) -> ColumnElement[Any]:
+    fits = number.between(literal_column(f"{-_MOST_ADDED}"), literal_column(f"{_MOST_ADDED}"))
+    return case((func.count(number) == func.count(number).filter(fits), func.sum(number).filter(fits)))
+
+
 _Function = Callable[[ColumnElement[Any], ColumnElement[Any]], ColumnElement[Any]]
 FUNCTIONS: Final[dict[str, _Function]] = {
     "count": lambda number, _: func.count(number),
     "min": lambda number, _: func.min(number),
     "max": lambda number, _: func.max(number),
-    "avg": lambda number, _: func.avg(number),
-    "sum": lambda number, _: func.sum(number),
+    "avg": lambda number, _: _sum(number) / func.count(number),
+    "sum": lambda number, _: _sum(number),
     "first": lambda _, place: func.min(place, type_=place.type)[3],
     "last": lambda _, place: func.max(place, type_=place.type)[3],
 }

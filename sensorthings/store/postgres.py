@@ -15,6 +15,7 @@ from sqlalchemy import BigInteger, bindparam, column, func, select, text, true
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.types import DateTime, Integer
 
+from sensorthings.changes.notes import NOTE_MADE, note_observations
 from sensorthings.database import Database, Prepared, Session, prepare
 from sensorthings.model.tables import SCHEMA, observation
 from sensorthings.store.batches import COLUMNS, Appended, NewObservation, copy_lines
@@ -59,6 +60,7 @@ class PostgresObservationStore:
             else:
                 ids = await _take_ids(session, batch)
                 await _copy(session, _COPY, batch, ids)
+                await note_observations(session, ids)
                 appended = Appended(ids, len(batch))
         except psycopg.errors.CheckViolation:
             # Another process has dropped a partition that this one remembers.
@@ -125,7 +127,7 @@ async def _copy_once(session: Session, batch: Sequence[NewObservation]) -> int:
     if await session.scalar(_HAS_STAGING) is None:
         await session.run(_MAKE_STAGING)
     await _copy(session, _COPY_STAGING, batch, await _take_ids(session, batch))
-    stored = await session.run(_STORE_ONCE)
+    stored: int = await session.scalar(_STORE_ONCE)
     await session.run(_CLEAR_STAGING)
     return stored
 
@@ -156,8 +158,10 @@ _CLEAR_STAGING = prepare(text(f"DELETE FROM pg_temp.{_STAGING}"))  # noqa: S608 
 # In the order of dt_id, so that two batches with the same records cannot wait for each other.
 _STORE_ONCE = prepare(
     text(
-        f"INSERT INTO {SCHEMA}.observation ({_NAMES}) SELECT {_NAMES} FROM pg_temp.{_STAGING} ORDER BY dt_id"  # noqa: S608
+        f"WITH made AS (INSERT INTO {SCHEMA}.observation ({_NAMES})"  # noqa: S608 - constants
+        f" SELECT {_NAMES} FROM pg_temp.{_STAGING} ORDER BY dt_id"
         " ON CONFLICT (dt_id, phenomenon_start, datastream_id) WHERE dt_id IS NOT NULL DO NOTHING"
+        f" RETURNING id), noted AS ({NOTE_MADE}) SELECT count(*) FROM made"
     )
 )
 

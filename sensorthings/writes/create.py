@@ -167,7 +167,7 @@ async def _derive(work: Work, values: dict[str, Any], draft: Draft) -> None:
                 work.session, values["datastream_id"], draft.place
             )
         if work.rules.outbox and stream.topic is not None and stream.key is not None:
-            values["dt_id"] = new_dt_id()
+            values.setdefault("dt_id", new_dt_id())
             value = record_value(stream.identifier, values, is_multi=stream.is_multi)
             work.outgoing.append(OutboxRow(stream.topic, stream.key, value, values["dt_id"]))
 

@@ -12,6 +12,7 @@ import orjson
 from sqlalchemy import BigInteger, ColumnElement, Text, bindparam, cast, insert, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 
+from sensorthings.changes.notes import note_observations
 from sensorthings.database import Prepared, Session, prepare
 from sensorthings.model.entities import BY_NAME, OBSERVATION, EntityType
 from sensorthings.model.results import MISSING, split_result
@@ -26,7 +27,10 @@ async def insert_row(session: Session, entity: EntityType, values: Values) -> in
         Its id.
     """
     statement = _insert(entity.name, has_id="id" in values)
-    return int(await session.scalar(statement, stored(entity, values)))
+    identifier = int(await session.scalar(statement, stored(entity, values)))
+    if entity is OBSERVATION:
+        await note_observations(session, [identifier])
+    return identifier
 
 
 async def update_row(session: Session, entity: EntityType, identifier: int, values: Values) -> None:

@@ -28,6 +28,7 @@ from sqlalchemy import (
     bindparam,
     case,
     cast,
+    exists,
     func,
     insert,
     literal_column,
@@ -44,6 +45,8 @@ from sensorthings.database import Prepared, prepare
 from sensorthings.model.entities import DATASTREAM, FEATURE_OF_INTEREST, OBSERVATION
 from sensorthings.model.results import MISSING, split_result
 from sensorthings.model.tables import (
+    change,
+    change_reader,
     datastream,
     feature_of_interest,
     location,
@@ -128,11 +131,15 @@ async def insert_observation(work: Work, draft: Draft, stream_id: int) -> tuple[
     feature = draft.links.get("FeatureOfInterest")
     if feature and isinstance(feature[0], Reference):
         given["feature_id"] = feature[0].identifier
+    named = values.get("dt_id")
+    given["dt_id"] = named or new_dt_id()
     if work.rules.outbox:
-        given["dt_id"] = new_dt_id()
         given["value"] = record_value(stream_id, values)
     statement = _statement(
-        work.principal.write_sight, has_feature=bool(feature), has_outbox=work.rules.outbox
+        work.principal.write_sight,
+        has_feature=bool(feature),
+        has_outbox=work.rules.outbox,
+        is_named=named is not None,
     )
     identifier = await work.session.scalar(statement, given)
     return None if identifier is None else (int(identifier), values)
@@ -169,11 +176,11 @@ def _instant(moment: datetime) -> str:
 
 
 @cache
-def _statement(sight: Sight, *, has_feature: bool, has_outbox: bool) -> Prepared:
+def _statement(sight: Sight, *, has_feature: bool, has_outbox: bool, is_named: bool) -> Prepared:
     stream = _stream(sight, has_outbox=has_outbox)
     feature = _linked_feature(sight, stream) if has_feature else _generated_feature(stream)
-    made = _inserted(stream, feature, has_outbox=has_outbox)
-    done = [_widened(stream, feature)]
+    made = _inserted(stream, feature, has_outbox=has_outbox, is_named=is_named)
+    done = [_widened(stream, feature), _followed(made)]
     if has_outbox:
         done.append(_noted(stream, feature))
     return prepare(select(made.c.id).add_cte(*done))
@@ -234,7 +241,7 @@ def _generated_feature(stream: CTE) -> CTE:
     )
 
 
-def _inserted(stream: CTE, feature: CTE, *, has_outbox: bool) -> CTE:
+def _inserted(stream: CTE, feature: CTE, *, has_outbox: bool, is_named: bool) -> CTE:
     table = observation.c
     row: dict[str, ColumnElement[Any]] = {
         "datastream_id": stream.c.id,
@@ -245,10 +252,19 @@ def _inserted(stream: CTE, feature: CTE, *, has_outbox: bool) -> CTE:
             for name in ("result", "result_quality", "parameters")
         },
     }
-    if has_outbox:
+    if is_named:
+        row["dt_id"] = bindparam("dt_id", type_=Uuid)
+    elif has_outbox:
         row["dt_id"] = case((stream.c.topic.is_not(None), bindparam("dt_id", type_=Uuid)), else_=null())
     rows = select(*row.values()).select_from(stream.join(feature, literal_column("true")))
     return insert(observation).from_select(list(row), rows).returning(table.id).cte("made")
+
+
+def _followed(made: CTE) -> CTE:
+    row = select(
+        literal_column(f"'{observation.name}'"), func.array(select(made.c.id).scalar_subquery())
+    ).where(exists(select(made.c.id)), exists(select(change_reader.c.name)))
+    return insert(change).from_select(["entity", "ids"], row).cte("followed")
 
 
 def _widened(stream: CTE, feature: CTE) -> CTE:

@@ -1,6 +1,7 @@
 """Does a part answer?
 
-Requests to health pages, to a broker and to a database, for `up`, `status` and `doctor`.
+Requests to health pages, to a broker, a database, Elasticsearch and an MQTT broker, for `up`, `status` and
+`doctor`.
 """
 
 from __future__ import annotations
@@ -8,8 +9,10 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import socket
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +20,8 @@ import psycopg
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from adapters.mqtt.progress import read_figures
+from adapters.mqtt.settings import connection_from
 from client.errors import ConfigurationError
 from client.messaging.security import KafkaSecurity
 
@@ -84,7 +89,72 @@ def ask_broker(bootstrap_servers: str, environment: dict[str, str], timeout_s: f
         names = topic_names(bootstrap_servers, environment, timeout_s)
     except (KafkaException, ConfigurationError) as error:
         return Answer(ready=False, detail=str(error))
-    return Answer(ready=True, detail=f"{len(names)} topics")
+    return Answer(ready=True, detail="1 topic" if len(names) == 1 else f"{len(names)} topics")
+
+
+def ask_elasticsearch(url: str, environment: Mapping[str, str], timeout_s: float = 3.0) -> Answer:
+    """Ask Elasticsearch (or OpenSearch) who it is and whether it can search all that it holds.
+
+    Args:
+        url: `http(s)://host:port`; not repeated in the answer, it may hold a password.
+        environment: Where `DTWIN_ELASTICSEARCH__...` settings of access are read from.
+        timeout_s: Largest wait for an answer [s].
+    """
+    try:
+        from elastic_transport import TransportError  # noqa: PLC0415 (an extra)
+        from elasticsearch import ApiError  # noqa: PLC0415 (same)
+
+        from adapters.elasticsearch.connection import (  # noqa: PLC0415 (same)
+            ElasticsearchAddress,
+            connect,
+        )
+    except ImportError:
+        return Answer(ready=False, detail="pip install 'digital-twin-stack[elasticsearch]' to reach it")
+    try:
+        address = ElasticsearchAddress.from_environment(environment, url)
+        with connect(address, timeout_s=timeout_s) as client:
+            version = client.info()["version"]["number"]
+            state = client.cluster.health(local=True)["status"]
+    except ConfigurationError as error:
+        return Answer(ready=False, detail=str(error))
+    except ApiError as error:
+        return Answer(ready=False, detail=f"HTTP {error.meta.status}")
+    except TransportError as error:
+        return Answer(ready=False, detail=str(error.message))
+    return Answer(ready=state in {"green", "yellow"}, detail=f"{version}, {state}")
+
+
+def ask_mqtt(url: str, environment: Mapping[str, str], timeout_s: float = 3.0) -> Answer:
+    """Ask an MQTT broker for a connection, with the certificate of the environment; nothing is published.
+
+    Args:
+        url: `mqtts://host:port`.
+        environment: Where `DTWIN_MQTT__...` settings of access are read from.
+        timeout_s: Largest wait for an answer [s].
+    """
+    try:
+        found = connection_from({**environment, "DTWIN_MQTT__URL": url})
+        with socket.create_connection((found.host, found.port), timeout=timeout_s) as plain:
+            context = found.tls_context()
+            if context is not None:
+                context.wrap_socket(plain, server_hostname=found.host).close()
+    except ConfigurationError as error:
+        return Answer(ready=False, detail=str(error))
+    except OSError as error:
+        return Answer(ready=False, detail=str(error))
+    return Answer(ready=True, detail="")
+
+
+def ask_bridge(progress_file: Path) -> Answer:
+    """Ask the bridge between MQTT and Kafka, by what it wrote last, whether it is connected.
+
+    Args:
+        progress_file: Where it writes its progress.
+    """
+    figures = read_figures(progress_file)
+    detail = "; ".join(figures.get("troubles", ())) or "not connected"
+    is_connected = bool(figures.get("is_connected"))
+    return Answer(ready=is_connected, detail="" if is_connected else detail)
 
 
 def ask_database(url: str, timeout_s: int = 3) -> Answer:

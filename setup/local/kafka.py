@@ -7,9 +7,7 @@ protected is `listeners.py`; which jars it is made of is `jars.py`. Topics belon
 from __future__ import annotations
 
 import base64
-import signal
 import subprocess
-import time
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,13 +17,13 @@ from confluent_kafka.admin import AdminClient
 
 from client.messaging.security import KafkaSecurity
 from setup.errors import PartNotReadyError
-from setup.local.jars import java_program, kafka_class_path
+from setup.local.answers import Answer
+from setup.local.jars import KAFKA, class_path, java_program
+from setup.local.java import LOGGING_OPTION, JavaPart
 from setup.local.listeners import BrokerProtection, KafkaListeners
 from setup.local.ports import any_free_port, is_answering
-from setup.local.processes import ProcessIdentity, log_tail, start_process
+from setup.local.processes import ProcessIdentity, start_process
 from setup.local.trust import BROKER, OPERATOR, LocalTrust
-
-_LOG4J_FILE = Path(__file__).with_name("log4j2.properties")
 
 # What one broker without replicas needs to be whole, and to be small: a laptop is its home.
 _SINGLE_BROKER = {
@@ -48,7 +46,7 @@ _SINGLE_BROKER = {
 }
 
 
-class LocalKafka:
+class LocalKafka(JavaPart):
     """A broker process with its data in one folder.
 
     Args:
@@ -78,7 +76,7 @@ class LocalKafka:
         is_protected: bool = True,
         properties: Mapping[str, str] | None = None,
     ) -> None:
-        self.directory = directory
+        super().__init__("Kafka", directory, log_file or directory / "broker.log", process)
         own = directory / "pki"
         self.trust = (trust or LocalTrust(own, own / "passphrase")) if is_protected else None
         self.listeners = KafkaListeners(
@@ -86,8 +84,6 @@ class LocalKafka:
             controller_port or any_free_port(),
             BrokerProtection(self.trust.keystore, self.trust.authority_file) if self.trust else None,
         )
-        self.log_file = log_file or directory / "broker.log"
-        self.process = process
         self._heap_mb = heap_mb
         self._cache = cache
         self._properties = dict(properties or {})
@@ -126,14 +122,14 @@ class LocalKafka:
             PartNotReadyError: the data folder could not be formatted.
             SetupError: the broker's certificate could not be made.
         """
-        class_path = kafka_class_path(self._cache, say=say)
+        jars = class_path(KAFKA, self._cache, say=say)
         self.directory.mkdir(parents=True, exist_ok=True)
         if self.trust is not None:
             self.trust.service(BROKER)
         properties = self._write_properties()
         if not (self._data / "meta.properties").exists():
             say("formatting the broker's storage (first time only)")
-            self._format(class_path, properties)
+            self._format(jars, properties)
         self.process = start_process(
             [
                 java_program(),
@@ -143,58 +139,36 @@ class LocalKafka:
                 "-XX:+ExitOnOutOfMemoryError",
                 "--sun-misc-unsafe-memory-access=allow",  # Kafka 4.1 unmaps its index files this way
                 "--enable-native-access=ALL-UNNAMED",
-                f"-Dlog4j2.configurationFile={_LOG4J_FILE.as_uri()}",
+                LOGGING_OPTION,
                 "-cp",
-                class_path,
+                jars,
                 "kafka.Kafka",
                 str(properties),
             ],
             log_file=self.log_file,
         )
 
-    def wait_ready(self, timeout_s: float = 60.0) -> None:
+    def wait_ready(self, timeout_s: float = 120.0) -> None:
         """Wait until the broker answers a metadata request.
 
         Raises:
             PartNotReadyError: the process ended, or did not answer within `timeout_s` [s].
         """
-        deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
-            if self.process is None or not self.process.is_running():
-                raise PartNotReadyError(
-                    f"Kafka ended while starting. Its log {self.log_file} ends:\n{self._log_end()}"
-                )
-            # The port first: librdkafka would log every refused connection.
-            if is_answering(self.listeners.client_port) and self._answers():
-                return
-            time.sleep(0.1)
-        raise PartNotReadyError(
-            f"Kafka did not answer on {self.bootstrap_servers} within {timeout_s:g} s. "
-            f"Its log {self.log_file} ends:\n{self._log_end()}"
-        )
-
-    def stop(self, timeout_s: float = 30.0) -> None:
-        """End the broker in order: logs are flushed, the next start needs no recovery."""
-        if self.process is not None:
-            self.process.end(first_signal=signal.SIGTERM, timeout_s=timeout_s)
-            self.process = None
-
-    def kill(self) -> None:
-        """End the broker as a power cut would (for tests of what others do then); `start` brings it back."""
-        if self.process is not None:
-            self.process.kill()
-            self.process = None
+        self._wait_for(self._ask, self.bootstrap_servers, timeout_s)
 
     @property
     def _data(self) -> Path:
         return self.directory / "data"
 
-    def _answers(self) -> bool:
+    def _ask(self) -> Answer:
+        # The port first: librdkafka would log every refused connection.
+        if not is_answering(self.listeners.client_port):
+            return Answer(ready=False, detail="")
         try:
             AdminClient({**self.client_settings(), "log_level": 0}).list_topics(timeout=5)
-        except KafkaException:
-            return False
-        return True
+        except KafkaException as error:
+            return Answer(ready=False, detail=error.args[0].str())
+        return Answer(ready=True, detail="")
 
     def _write_properties(self) -> Path:
         settings = (
@@ -209,16 +183,16 @@ class LocalKafka:
         )
         return path
 
-    def _format(self, class_path: str, properties: Path) -> None:
+    def _format(self, jars: str, properties: Path) -> None:
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         done = subprocess.run(
             [
                 java_program(),
                 "-Xmx256m",
                 "-XX:TieredStopAtLevel=1",
-                f"-Dlog4j2.configurationFile={_LOG4J_FILE.as_uri()}",
+                LOGGING_OPTION,
                 "-cp",
-                class_path,
+                jars,
                 "kafka.tools.StorageTool",
                 "format",
                 f"--cluster-id={cluster_id}",  # one argument: an id may begin with a dash
@@ -233,11 +207,6 @@ class LocalKafka:
             raise PartNotReadyError(
                 f"The broker's data folder {self._data} could not be formatted:\n{done.stdout}{done.stderr}"
             )
-
-    def _log_end(self) -> str:
-        # The causes, without the frames of Java's stack traces.
-        lines = log_tail(self.log_file, 200).splitlines()
-        return "\n".join([line for line in lines if not line.startswith(("\t", "WARNING:"))][-12:])
 
 
 def _escaped(value: str) -> str:

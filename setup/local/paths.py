@@ -111,9 +111,29 @@ class Home:
         return self.folder / "postgres"
 
     @property
+    def elasticsearch(self) -> Path:
+        """Data and settings of Elasticsearch."""
+        return self.folder / "elasticsearch"
+
+    @property
+    def mqtt(self) -> Path:
+        """What the MQTT broker and the bridge remember."""
+        return self.folder / "mqtt"
+
+    @property
+    def mqtt_progress_file(self) -> Path:
+        """How far the bridge between MQTT and Kafka is."""
+        return self.mqtt / "bridge-progress.json"
+
+    @property
     def runner(self) -> Path:
         """Desired and observed state of the stream apps."""
         return self.folder / "runner"
+
+    @property
+    def sink_progress_file(self) -> Path:
+        """Where the demo's sink to Elasticsearch tells each second how far it is."""
+        return self.folder / "sink-progress.json"
 
     @property
     def recorder_progress_file(self) -> Path:

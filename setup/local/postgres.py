@@ -140,7 +140,7 @@ class LocalPostgres:
             group_id=self._account.group_id,
         )
 
-    def wait_ready(self, timeout_s: float = 60.0) -> None:
+    def wait_ready(self, timeout_s: float = 120.0) -> None:
         """Wait until the server answers a query.
 
         Raises:

@@ -8,6 +8,7 @@ started so far.
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -18,6 +19,10 @@ from setup.errors import SetupError
 from setup.local.processes import ProcessIdentity
 
 _FORMAT = 1
+_CLIENT_VARIABLES = {
+    "kafka": "DTWIN_KAFKA__BOOTSTRAP_SERVERS",
+    "sensorthings": "DTWIN_SENSORTHINGS__URL",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +115,16 @@ class StateFile:
         content = {"format": _FORMAT, "parts": [asdict(part) for part in parts.values()]}
         fresh.write_text(json.dumps(content, indent=1), encoding="utf-8")
         fresh.replace(self._path)
+
+
+def name_parts(parts: Mapping[str, PartState], **others: str) -> None:
+    """Name broker and SensorThings service in this process's environment, where it names no others.
+
+    Args:
+        parts: What was started.
+        **others: Further parts: the variable that names each.
+    """
+    for name, variable in (_CLIENT_VARIABLES | others).items():
+        part = parts.get(name)
+        if part is not None and part.address:
+            os.environ.setdefault(variable, part.address)

@@ -27,6 +27,8 @@ from setup.local.secret_files import write_secret
 OPERATOR: Final = "operator"
 """Who the command line on this machine is: a super user of the broker."""
 BROKER: Final = "broker"
+MQTT_BROKER: Final = "mqtt-broker"
+_LISTENING: Final = (BROKER, MQTT_BROKER)
 SUPER_USERS: Final = (BROKER, "platform", OPERATOR)
 SERVICE_LIFETIME: Final = dt.timedelta(days=90)
 _RENEW_BEFORE: Final = dt.timedelta(days=30)
@@ -48,6 +50,14 @@ class ServiceFiles:
     certificate: Path
     key: Path
 
+    def mqtt_environment(self) -> dict[str, str]:
+        """Return the environment with which a program reaches the MQTT broker as this service."""
+        return {
+            "DTWIN_MQTT__CA_FILE": str(self.authority),
+            "DTWIN_MQTT__CERTIFICATE_FILE": str(self.certificate),
+            "DTWIN_MQTT__KEY_FILE": str(self.key),
+        }
+
     def environment(self) -> dict[str, str]:
         """Return the environment with which a program reaches Kafka as this service."""
         return {
@@ -64,7 +74,7 @@ class LocalTrust:
     Args:
         directory: Where certificates are.
         passphrase_file: Holds the passphrase of the authority's key; made with it.
-        broker_hosts: Names and addresses under which clients reach the broker.
+        broker_hosts: Names and addresses under which clients reach the brokers.
     """
 
     def __init__(
@@ -122,7 +132,7 @@ class LocalTrust:
         Raises:
             SetupError: They cannot be made.
         """
-        hosts = self._broker_hosts if name == BROKER else ()
+        hosts = self._broker_hosts if name in _LISTENING else ()
         issued = self.authority().issue(service_of(name), lifetime=SERVICE_LIFETIME, hosts=hosts)
         files = self.files(name)
         folder = self._folder(name)

@@ -252,8 +252,12 @@ class _Maker:
                 output.show_list(answer, columns, key)
             case "list":
                 output.show_list(answer["items"], columns, key)
+            case "object" if self.verb.is_whole and output.form in {OutputForm.JSON, OutputForm.YAML}:
+                output.show(answer, columns, key)
             case "object" if self.verb.rows:
                 output.show_list(answer[self.verb.rows], columns, key)
+                for note in answer[self.verb.notes] if self.verb.notes else ():
+                    output.say(note["text"])
             case "object" if answer is not None:
                 output.show(answer, columns, key)
 
@@ -302,8 +306,10 @@ def read_text(path: Path) -> str:
     """
     try:
         return sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}.") from error
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} cannot be read: it is no text in UTF-8.") from error
 
 
 def _document(path: Path) -> bytes:

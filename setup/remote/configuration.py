@@ -119,8 +119,10 @@ def _given_token(environment: Mapping[str, str]) -> Value | None:
         return None
     try:
         return Value(Path(file).read_text(encoding="utf-8").strip(), f"{TOKEN_FILE}, {file}")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{TOKEN_FILE} names {file}, which cannot be read: {error}") from error
+    except OSError as error:
+        raise UsageError(f"{TOKEN_FILE} names {file}, which cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{TOKEN_FILE} names {file}, which is no text.") from error
 
 
 def local_platform(environment: Mapping[str, str] = os.environ) -> Value:

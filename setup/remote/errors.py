@@ -5,6 +5,7 @@ Exit codes: 1 failure, 2 usage, 4 not allowed, 5 not found, 6 unavailable.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ UNAVAILABLE: Final = 6
 
 _CODES: Final = {400: USAGE, 422: USAGE, 401: NOT_ALLOWED, 403: NOT_ALLOWED, 404: NOT_FOUND, 429: UNAVAILABLE}
 _SERVER_ERRORS: Final = 500
+_ADDRESS_OF_A_PAGE: Final = re.compile(r"(?<= )(?=/[a-z]+[/?])")  # a terminal needs the whole of it
 
 
 class RemoteError(DigitalTwinError):
@@ -82,7 +84,8 @@ def _lines(status: int, problem: Mapping[str, Any], base: str) -> list[str]:
         if said not in lines[0]:
             lines.append(f"  {said}")
     if problem.get("hint"):
-        lines.append(f"  What to do: {problem['hint']}")
+        hint = _ADDRESS_OF_A_PAGE.sub(base, str(problem["hint"]))
+        lines.append(f"  What to do: {hint}")
     if problem.get("explain"):
         lines.append(f"  Why: {base}{problem['explain']}")
     if problem.get("code"):

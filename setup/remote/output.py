@@ -122,11 +122,19 @@ def _cell(value: Any) -> str:  # noqa: ANN401 - JSON
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, list) and not any(isinstance(one, dict | list) for one in value):
-        return ", ".join(map(str, value))
-    if isinstance(value, dict | list):
-        return json.dumps(value, ensure_ascii=False)
-    return str(value)
+    if isinstance(value, float):
+        return str(round(value, 6)) if abs(value) >= 1 else f"{value:.6g}"
+    if isinstance(value, list):
+        return _listed(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
+
+
+def _listed(values: Sequence[Any]) -> str:
+    if not any(isinstance(one, dict | list) for one in values):
+        return ", ".join(map(str, values))
+    if all(isinstance(one, dict) and "text" in one for one in values):
+        return "; ".join(str(one["text"]) for one in values)
+    return json.dumps(values, ensure_ascii=False)
 
 
 def _table(items: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Table:

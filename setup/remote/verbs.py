@@ -29,6 +29,8 @@ class Verb:
         filters: Parameters that the description of the API does not list.
         older: Parameter by which a list goes on, where that is not `page_token`.
         rows: Member of an object that is shown as a table.
+        notes: Member whose texts are said below that table.
+        is_whole: Whether JSON and YAML have the whole object, not only those rows.
     """
 
     words: str
@@ -45,6 +47,8 @@ class Verb:
     filters: str = ""
     older: str = "page_token"
     rows: str = ""
+    notes: str = ""
+    is_whole: bool = False
 
 
 _C, _S = "cz.icecars", "cz.icecars.Fleet.Car1"
@@ -52,7 +56,7 @@ _COMPANY: Final = "name description requires_second_factor created_at"
 _SYSTEM: Final = "name company state description created_at"
 _CLIENT: Final = "system name description created_at"
 _APP: Final = "source_system name target_system state version input_rate output_rate lag"
-_CONTRACT: Final = "id provider consumer state version to_sign"
+_CONTRACT: Final = "id title provider consumer state version to_sign"
 _OFFER: Final = "id system title state visibility"
 _O: Final = "o-2mzq7tg5kx4h6vwa"
 _RECORD: Final = "position time thing datastream result unit"
@@ -172,7 +176,7 @@ CLIENTS: Final = (
         f"{_S} car_1",
         key="system name",
         places="name",
-        done="{name} is there. Next: dtwin client archive {system} {name}",
+        done="{name} is there. Next: dtwin client archive {system} {name} --to {name}.tar.gz",
     ),
     Verb(
         "client edit", "change_client", _CLIENT, f"{_S} car_1 --description 'In the boot'", key="system name"
@@ -421,6 +425,14 @@ ASSETS: Final = (
         done="Datastream {datastream} is deleted.",
     ),
     Verb("datastream series", "show_series", "start end bucket_s points", f"{_S} 12 --range 24h -o json"),
+    Verb(
+        "system analytics",
+        "show_analytics",
+        "name count per_minute last.result numbers.mean numbers.min numbers.max unit",
+        f"{_S} --range 24h",
+        key="name",
+        rows="datastreams",
+    ),
     Verb("instances get", "show_instances", example=f"{_S} --to instances.json"),
     Verb(
         "instances diff",
@@ -437,12 +449,28 @@ OTHERS: Final = (
     Verb("topic read", "list_records", _RECORD, f"{_S} --filter 'result < 4' --from=-15m"),
     Verb("topic show", "show_record", "", f"{_S} 0:17"),
     Verb("topic export", "export_records", example=f"{_S} --form csv --to records.csv"),
-    Verb("lineage show", "show_lineage_graph", "level at hidden trouble nodes edges", f"--focus system:{_S}"),
+    Verb(
+        "lineage show",
+        "show_lineage_graph",
+        "start end truths rate_per_s",
+        f"--focus {_S}",
+        key="start end",
+        rows="edges",
+        notes="differences",
+        is_whole=True,
+    ),
     Verb("lineage export", "show_openlineage", example="--to lineage.json"),
     Verb("certificate list", "list_certificates", _CERTIFICATE, "--q Fleet"),
     Verb("certificate services", "list_service_certificates", _CERTIFICATE),
     Verb("certificate calendar", "show_certificate_calendar", "begins number"),
-    Verb("platform health", "show_platform_health", "at level parts troubles lags refused"),
+    Verb(
+        "platform health",
+        "show_platform_health",
+        "name level says hint",
+        key="part",
+        rows="parts",
+        is_whole=True,
+    ),
     Verb(
         "platform apply-access-rules",
         "apply_access_rules",
@@ -450,7 +478,16 @@ OTHERS: Final = (
         "--yes",
         asks="Bring the broker's access rules to what is registered?",
     ),
-    Verb("flows", "show_flows", "measured_at grain hidden troubles", "-o json"),
+    Verb(
+        "flows",
+        "show_flows",
+        "start end rate_per_s",
+        f"--company {_C}",
+        key="start end",
+        rows="edges",
+        notes="troubles",
+        is_whole=True,
+    ),
     Verb("search", "search", "kind title detail address", "car 1", key="title", places="q"),
     Verb("why ask", "explain", "answer because missing next", f"'see system' {_S}", places="action resource"),
     Verb("why readers", "explain_readers", "kind name because limits", _S, places="resource"),

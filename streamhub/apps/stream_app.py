@@ -19,7 +19,6 @@ import faust
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from faust.app.base import BootStrategy
-from prometheus_client import CollectorRegistry, start_http_server
 
 from client.errors import ConfigurationError
 from client.messaging.security import KafkaSecurity
@@ -32,6 +31,7 @@ from streamhub.engine.lane import BatchLane
 from streamhub.engine.observer import LaneObserver, ProgressCollector
 from streamhub.engine.progress import AppProgress
 from streamhub.engine.settings import LaneSettings, observer_settings
+from streamhub.engine.sinks.metrics import serve_metrics
 from streamhub.engine.topics import inspect_topics
 from streamhub.engine.windows import FlowEnd
 from streamhub.engine.work import Work
@@ -41,7 +41,6 @@ from streamhub.query import CompiledStatement
 _log = logging.getLogger(__name__)
 _kafka_log = logging.getLogger("streamhub.kafka")
 
-_METRICS_HOST: Final = "127.0.0.1"
 _SCHEME: Final = "kafka://"
 # A batch makes tens of thousands of objects that die young without cycles; looking for cycles among them, and
 # through all of Faust's modules, cost a fifth of the processor time.
@@ -122,7 +121,8 @@ def run_stream_app(
         TopicNotFoundError: a source or the target topic does not exist.
         NotAuthorizedError: the app may not see a topic.
         ContractEndedError: a contract that binds the app has ended, before or while it ran.
-        ConfigurationError: functions are to run that terms of a contract cannot bind.
+        ConfigurationError: functions are to run that terms of a contract cannot bind, or the metrics port is
+            taken.
         StreamAppError: the app cannot go on.
     """
     specification = settings.specification
@@ -153,17 +153,7 @@ def run_stream_app(
     lane = BatchLane(settings, topics, make_work)
     admin = AdminClient(observer_settings(settings), logger=_kafka_log)
     observer = LaneObserver(lane, admin, options.progress_file)
-    server = None
-    if options.metrics_port:
-        registry = CollectorRegistry()
-        registry.register(ProgressCollector(settings.specification.app_id, observer))
-        try:
-            server, _ = start_http_server(options.metrics_port, addr=_METRICS_HOST, registry=registry)
-        except OSError as error:
-            raise StreamAppError(
-                f"metrics cannot be served on {_METRICS_HOST}:{options.metrics_port}: {error.strerror}. "
-                "Choose another --metrics-port"
-            ) from error
+    stop_metrics = serve_metrics(options.metrics_port, ProgressCollector(specification.app_id, observer))
     service = LaneService(lane, observer, report)
     gc.collect()
     gc.freeze()
@@ -172,8 +162,7 @@ def run_stream_app(
         with tempfile.TemporaryDirectory(prefix="dtwin-app-") as folder:
             _work(make_app(settings, Path(folder)), service)
     finally:
-        if server is not None:
-            server.shutdown()
+        stop_metrics()
     if service.failure is not None:
         raise service.failure
 

@@ -176,10 +176,8 @@ def _run(
 
     settings = LaneSettings(specification=described, security=KafkaSecurity.from_environment(), copy=copy)
     status = _StatusLine(enabled=verbose or sys.stderr.isatty())
-    typer.echo(
-        f"{described.app_id}: {', '.join(described.source_topics)} -> {described.target_topic}, Ctrl-C stops",
-        err=True,
-    )
+    way = f"{', '.join(described.source_topics)} -> {described.target_topic}"
+    typer.echo(f"{described.app_id}: {way}{', Ctrl-C stops' if sys.stderr.isatty() else ''}", err=True)
     if file is None:
         run_stream_app(settings, options, status.show)
     else:

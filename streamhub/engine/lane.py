@@ -23,6 +23,7 @@ from typing import Any, Final
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from client.errors import DigitalTwinError, NotAuthorizedError
+from client.messaging.fencing import Fences
 from streamhub.engine.counters import RecordCounts
 from streamhub.engine.rights import Rights
 from streamhub.engine.settings import LaneSettings, producer_settings
@@ -47,9 +48,6 @@ _ABORT_PAUSE_S: Final = 0.2
 _MOST_AHEAD: Final = 4
 # What is asked of the consumer while a commit is under way: short, so that its end is seen.
 _COMMIT_POLL_S: Final = 0.002
-# So often within that time only a rival fences.
-_MOST_FENCES: Final = 4
-_FENCES_WITHIN_S: Final = 60.0
 
 
 class _OutageOverError(StreamAppError):
@@ -127,7 +125,7 @@ class BatchLane:
             NotAuthorizedError: the app may not do what it has to, for instance not any more.
             StreamAppError: Kafka refuses to go on for another reason.
         """
-        fences: deque[float] = deque(maxlen=_MOST_FENCES)
+        fences = Fences()
         while True:
             try:
                 self._run_with_clients()
@@ -136,10 +134,7 @@ class BatchLane:
                 if self._stopping.is_set():
                     return
             except CopyFencedError as error:
-                now = time.monotonic()
-                fences.append(now)
-                rival = len(fences) == _MOST_FENCES and now - fences[0] < _FENCES_WITHIN_S
-                if rival or self._stopping.is_set():
+                if fences.note() or self._stopping.is_set():
                     raise
                 _log.warning("%s; coming back with new clients", error.kafka, extra={"action": "reopen"})
                 self.trouble = error.kafka

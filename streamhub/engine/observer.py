@@ -22,10 +22,11 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # the package 
     ListOffsetsResultInfo,
     OffsetSpec,
 )
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from streamhub.engine.counters import RecordCounts
+from streamhub.engine.metrics import progress_families
 from streamhub.engine.progress import AppProgress, write_atomically
 from streamhub.engine.work import Partition
 
@@ -208,39 +209,4 @@ class ProgressCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Make the metric families."""
-        progress = self._observer.latest
-        yield self._counter("consumed", "Records read in committed transactions.", progress.consumed)
-        yield self._counter("forwarded", "Records written to the target.", progress.forwarded)
-        yield self._counter("mismatched", "Comparisons false for another type.", progress.mismatches)
-        yield self._counter("missing", "Comparisons false for a missing attribute.", progress.missing)
-        yield self._counter("joined", "Records that went into a join.", progress.joined)
-        yield self._counter("late", "Records that came too late for their join.", progress.late)
-        yield self._counter("dropped", "Records that a join gave up after its latency.", progress.dropped)
-        yield self._counter("tuples_found", "Groups of records that a join has found.", progress.tuples)
-        yield self._counter("failed", "Groups that a function could not be computed for.", progress.failed)
-        yield self._gauge("held_records", "Records that joins remember now.", progress.held)
-        if progress.lag_s is not None:
-            yield self._gauge("lag_seconds", "Age of the record read last.", progress.lag_s)
-        if progress.hit_rate is not None:
-            yield self._gauge("join_hit_rate", "Groups found per record joined.", progress.hit_rate)
-        dead = CounterMetricFamily(
-            "dtwin_app_records_dead_lettered", "Records set aside, by error code.", labels=["app", "code"]
-        )
-        for code, number in progress.dead_letters.items():
-            dead.add_metric([self._app_id, code], number)
-        yield dead
-        if progress.lag is not None:
-            yield self._gauge("lag_records", "Records that wait in the assigned partitions.", progress.lag)
-        if progress.last_progress is not None:
-            moment = progress.last_progress.timestamp()
-            yield self._gauge("last_progress_timestamp_seconds", "When the app last moved.", moment)
-
-    def _counter(self, name: str, text: str, number: float) -> Metric:
-        family = CounterMetricFamily(f"dtwin_app_records_{name}", text, labels=["app"])
-        family.add_metric([self._app_id], number)
-        return family
-
-    def _gauge(self, name: str, text: str, number: float) -> Metric:
-        family = GaugeMetricFamily(f"dtwin_app_{name}", text, labels=["app"])
-        family.add_metric([self._app_id], number)
-        return family
+        return progress_families({self._app_id: self._observer.latest})

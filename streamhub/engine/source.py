@@ -15,6 +15,7 @@ from typing import Final, Protocol
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from client.messaging.fencing import is_fatal
 from streamhub.engine.rights import REFUSALS, refusal
 from streamhub.engine.settings import LaneSettings, consumer_settings
 from streamhub.engine.topics import TopicFacts
@@ -117,11 +118,12 @@ class SourceReader:
         messages: list[Message] = self._consumer.consume(1, wait_s)
         if messages and most > 1:
             messages += self._consumer.consume(most - 1, 0)
+        # Before anything else: that another copy is there, or a right missing, is said only once.
+        ends = self._read_news(messages) if any(map(Message.error, messages)) else {}
         if self.is_rebalanced:
             return None
         positions: dict[Partition, int] = {}
         if messages:
-            ends = self._read_news(messages) if any(map(Message.error, messages)) else {}
             if ends:
                 messages = [message for message in messages if message.error() is None]
             positions = dict(self._read_positions(messages)) if messages else {}
@@ -226,7 +228,7 @@ class SourceReader:
                 ends[message.topic() or "", message.partition() or 0] = message.offset() or 0
             elif error.code() in REFUSALS:
                 raise refusal(error, message.topic())
-            elif error.fatal():
+            elif is_fatal(error):
                 raise translate(error)
             else:
                 self._on_error(error)

@@ -32,6 +32,7 @@ _PATIENCE_S: Final = 12.0
 _FENCED_CODES: Final = frozenset(
     {
         KafkaError._FENCED,  # noqa: SLF001 - librdkafka's own codes have this spelling
+        KafkaError._FATAL,  # noqa: SLF001 - what a fenced member of the group is told, once; the cause is its text
         KafkaError.FENCED_INSTANCE_ID,
         KafkaError.INVALID_PRODUCER_EPOCH,
         KafkaError.PRODUCER_FENCED,

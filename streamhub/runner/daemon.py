@@ -130,6 +130,7 @@ def run_daemon(
     directory: Path,
     settings: RunnerSettings,
     open_launcher: Callable[[Path], Launcher] = lambda _: AppProcesses(),
+    serve: Callable[[Path], Callable[[], None]] = lambda _: _nothing,
 ) -> None:
     """Look after the apps of a directory until a signal comes.
 
@@ -137,8 +138,11 @@ def run_daemon(
         directory: Where the apps are.
         settings: How they are supervised.
         open_launcher: Makes what runs them; called when the directory is held.
+        serve: Begins to show figures of the apps, and returns what ends that; called when the directory is
+            held.
 
     Raises:
+        ConfigurationError: the figures cannot be shown there.
         RunnerBusyError: another daemon works on the directory.
         RunnerError: what runs the apps cannot be reached.
     """
@@ -147,6 +151,7 @@ def run_daemon(
     )
     directory = directory.resolve()
     with _locked(directory):
+        stop_serving = serve(directory)
         launcher = open_launcher(directory)
         runner = Runner(directory, launcher, settings)
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -155,9 +160,14 @@ def run_daemon(
         _introduce(directory, launcher.name)
         _log.info("looking after %s with %s", directory, launcher.name, extra={"action": "start"})
         runner.run()
+        stop_serving()
         launcher.close()
         (directory / RUNNER_FILE).unlink(missing_ok=True)
         _log.info("left %s", directory, extra={"action": "leave"})
+
+
+def _nothing() -> None:
+    """No figures are shown."""
 
 
 def _introduce(directory: Path, launcher: str) -> None:

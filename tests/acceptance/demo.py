@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from client.messaging.security import KafkaSecurity
 from setup.local.paths import Home
@@ -19,6 +19,8 @@ class Demo:
     kafka: str
     sensorthings: str
     home: Path
+    elasticsearch: str = ""
+    introduction: str = ""
 
     def security(self, service: str = "operator") -> KafkaSecurity:
         """Return how one of the services reaches the broker; the operator may do everything."""
@@ -26,7 +28,7 @@ class Demo:
         return KafkaSecurity.from_environment(trust.files(service).environment())
 
 
-def wait_for(holds: Callable[[], bool], timeout_s: float = 40.0) -> None:
+def wait_for(holds: Callable[[], bool], timeout_s: float = 90.0) -> None:
     deadline = time.monotonic() + timeout_s
     while not holds():
         assert time.monotonic() < deadline, f"did not happen within {timeout_s} s"
@@ -40,9 +42,9 @@ def end_offsets(demo: Demo, topic: str) -> list[int]:
 def _bounds(demo: Demo, topic: str) -> list[tuple[int, int]]:
     reader = _consumer(demo)
     try:
-        partitions = reader.list_topics(topic, timeout=10).topics[topic].partitions
+        partitions = reader.list_topics(topic, timeout=30).topics[topic].partitions
         return [
-            reader.get_watermark_offsets(TopicPartition(topic, number), timeout=10) for number in partitions
+            reader.get_watermark_offsets(TopicPartition(topic, number), timeout=30) for number in partitions
         ]
     finally:
         reader.close()
@@ -64,15 +66,17 @@ def _consumer(demo: Demo) -> Consumer:
 def read(demo: Demo, topic: str) -> list[tuple[str, str, dict[str, object], dict[str, str]]]:
     """Return all committed records of a topic: position, key, value, headers."""
     reader = _consumer(demo)
-    partitions = reader.list_topics(topic, timeout=10).topics[topic].partitions
+    partitions = reader.list_topics(topic, timeout=30).topics[topic].partitions
     reader.assign([TopicPartition(topic, number, 0) for number in partitions])
-    records, ended = [], 0
+    records, ended = [], set[int]()
     try:
-        while ended < len(partitions):
-            message = reader.poll(10)
+        while len(ended) < len(partitions):
+            message = reader.poll(30)
             assert message is not None, f"{topic} could not be read to its end"
-            if message.error():
-                ended += 1  # the end of a partition
+            if error := message.error():
+                if error.code() != KafkaError._PARTITION_EOF:
+                    raise KafkaException(error)
+                ended.add(message.partition() or 0)  # told again whenever more has come and was read
                 continue
             headers = {
                 name: value.decode()

@@ -73,6 +73,7 @@ PAGES: Final = {
     "/systems": "/systems",
     "/systems/new": "/systems/new",
     "/systems/{name}": _SYSTEM,
+    "/systems/{name}/analytics": f"{_SYSTEM}/analytics",
     "/systems/{name}/audit": f"{_SYSTEM}/audit",
     "/systems/{name}/datastreams/new": f"{_SYSTEM}/datastreams/new?thing=Main",
     "/systems/{name}/datastreams/{datastream}": f"{_SYSTEM}/datastreams/{{datastream}}",
@@ -110,6 +111,7 @@ FURTHER: Final = {
     f"/live?system={CAR1}&filter=result+%3C+%3C+4": 422,
     "/nothing-here": 404,
     f"{_CLIENT}?way=curl": 200,
+    f"{_SYSTEM}/analytics?range=7d": 200,
     f"{_SYSTEM}/datastreams/{{datastream}}?range=7d": 200,
     f"{_SYSTEM}?show=apps": 200,
     f"{_SYSTEM}?show=clients": 200,
@@ -124,6 +126,7 @@ NO_PAGE: Final = re.compile(
     r"|/export$"
     r"|/(tail|events)$|/(log|logs)/live$"  # server-sent events
     r"|/examples$|/state$|/standing$|/preview$|/check$|/principals$"  # part of a page
+    r"|^/contracts/datastreams$"  # part of a page, too
     r"|^/welcome$"  # only while nobody has an account
     r"|^/login/(code|oidc.*)$|^/account/second-factor/app$"  # a step that begins elsewhere
     r"|^/(reset|invitations)/\{token\}$"  # by a link that was sent

@@ -47,7 +47,7 @@ def test_every_route_is_said_to_be_a_page_or_not(tmp_path: Path) -> None:
 @pytest.mark.kafka
 @pytest.mark.postgres
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_every_page_is_whole_and_accessible(page: Page, demo: Demo) -> None:
     inspector = Inspector(page)
     for address in OPEN.values():

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Page, expect
+from playwright.sync_api import ConsoleMessage, Page, Route, expect
 
 from setup.local.paths import Home
 from tests.acceptance.demo import Demo
@@ -23,7 +23,6 @@ Json = Any
 CAR1 = "cz.icecars.iot4cps-wp5-CarFleet.Car1"
 DATA = "/explorer/data/v1.1"
 CELSIUS = "unitOfMeasurement/symbol eq '°C'"
-SALZBURG = {"type": "Point", "coordinates": [13.05, 47.8]}
 
 pytestmark = [pytest.mark.browser, pytest.mark.kafka, pytest.mark.postgres, pytest.mark.slow]
 
@@ -118,6 +117,7 @@ def test_the_tree_leads_from_a_system_to_the_last_value_and_its_meaning(
     picture(sue, "explorer-tree")
     details.locator(f"a[href='/explorer?at={quote(f'Things({thing[IOT_ID]})', safe='()')}']").click()
     expect(sue).to_have_url(re.compile(rf"/explorer\?at=Things\({thing['@iot.id']}\)$"))
+    expect(details.locator(".kind code")).to_have_text(f"Things({thing['@iot.id']})")
     details.get_by_role("button", name="JSON").click()
     expect(details.get_by_label("The entity as JSON")).to_contain_text('"@iot.selfLink"')
     assert faults == []
@@ -169,6 +169,22 @@ def test_a_query_with_a_mistake_shows_its_place_and_a_right_one_rows(sue: Page) 
     assert faults == []
 
 
+def test_what_is_typed_before_the_page_knows_the_service_is_kept_and_checked(sue: Page) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    sue.route("**/explorer/description.json", hold)
+    with sue.expect_request("**/explorer/description.json"):
+        sue.goto("/explorer/query")
+    sue.get_by_label("Read").fill("Things")
+    sue.wait_for_function("() => true")  # the request has come to us as well
+    held[0].continue_()
+    expect(sue.locator("[data-check]")).to_have_text("can be run")
+    expect(sue.get_by_label("Read")).to_have_value("Things")
+
+
 def test_the_programs_it_gives_work(sue: Page, token: str) -> None:
     sue.goto(f"/explorer/query?path=Datastreams&$filter={quote(CELSIUS)}&$select=id,name&$top=1")
     expect(sue.locator("[data-rows] tbody tr").first).to_be_visible()
@@ -193,18 +209,11 @@ def test_the_programs_it_gives_work(sue: Page, token: str) -> None:
         assert json.loads(answer.stdout)["value"][0]["name"]
 
 
-def test_a_thing_with_a_location_is_on_the_map(sue: Page, demo: Demo, token: str) -> None:
+def test_a_thing_with_a_location_is_on_the_map(sue: Page) -> None:
     faults = watch(sue)
     thing = thing_of_car1(sue)
     place = f"Things({thing['@iot.id']})"
-    if not thing["Locations"]:
-        body = {
-            "name": "Salzburg",
-            "description": "where the car is",
-            "encodingType": "application/geo+json",
-            "location": SALZBURG,
-        }
-        post(demo, token, f"{place}/Locations", body)
+    assert thing["Locations"], "its instances file says where it is"
     sue.goto("/explorer/map")
     placed = [one for one in read(sue, "Things?$expand=Locations&$top=200")["value"] if one["Locations"]]
     expect(sue.locator("[data-count=things]")).to_have_text(str(len(placed)))

@@ -87,7 +87,7 @@ def carried(demo: Demo, newcomer: Newcomer) -> int:
 
 
 def expect_running(page: Page) -> None:
-    expect(page.locator("#app-state .app-bar .state")).to_have_text("running", timeout=60_000)
+    expect(page.locator("#app-state .app-bar .state")).to_have_text("running")
 
 
 def expect_flow(demo: Demo, newcomer: Newcomer) -> None:
@@ -110,7 +110,7 @@ def test_a_newcomer_gets_from_company_to_running_app_in_five_screens_and_three_m
     picture(page, "first-2-connect")
     save(lambda: journey.click(button(page, "Download")), page, tmp_path)
     run_lines(page, tmp_path)
-    expect(page.get_by_role("heading", name="It has arrived")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("heading", name="It has arrived")).to_be_visible()
     picture(page, "first-3-arrived")
     journey.click(page.get_by_role("link", name="Make a stream app"))
     expect(page.get_by_role("textbox", name="Statement")).to_be_visible()
@@ -136,7 +136,7 @@ def test_the_same_goes_by_keyboard_alone(newcomer: Newcomer, demo: Demo, tmp_pat
     journey.press("Enter")
     save(lambda: journey.enter(button(page, "Download")), page, tmp_path)
     run_lines(page, tmp_path)
-    expect(page.get_by_role("heading", name="It has arrived")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("heading", name="It has arrived")).to_be_visible()
     journey.enter(page.get_by_role("link", name="Make a stream app"))
     journey.enter(button(page, "Create and deploy"))
     expect_running(page)

@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 from client.digital_twin_client import DigitalTwinClient
 from setup.local.paths import Home
 from tests.acceptance.demo import Demo, read, wait_for
+from tests.acceptance.editing import statement_editor, write_over
 
 CAR1 = "cz.icecars.iot4cps-wp5-CarFleet.Car1"
 CAR2 = "cz.icecars.iot4cps-wp5-CarFleet.Car2"
@@ -87,19 +88,18 @@ def test_power_of_an_engine_is_computed_by_an_app_made_in_the_form_and_units_are
     page.goto(f"/systems/{CAR1}/apps/new")
     page.get_by_label("Name", exact=True).fill("power")
     page.get_by_label("Target system").fill(CAR2)
-    editor = page.get_by_label("Statement")
-    editor.fill(statement("l.result - r.result AS gap UNIT 'K'", "Coolant", "Oil"))
+    write_over(statement_editor(page), statement("l.result - r.result AS gap UNIT 'K'", "Coolant", "Oil"))
     page.get_by_role("button", name="Create only").click()
     refusal = page.locator("main").get_by_text("line 1, column").first
     expect(refusal).to_contain_text("K")
     expect(page.locator("main pre").filter(has_text="^").first).to_be_visible()
     picture(page, "join-refused")
 
-    editor = page.get_by_label("Statement")
-    editor.fill(statement("2 * PI() / 60 * l.result * r.result AS power UNIT 'W'", "Speed", "Torque"))
+    asked = statement("2 * PI() / 60 * l.result * r.result AS power UNIT 'W'", "Speed", "Torque")
+    write_over(statement_editor(page), asked)
     page.get_by_role("button", name="Create only").click()
     page.get_by_role("button", name="Deploy").click()
-    expect(page.locator("#app-state .app-bar .state")).to_have_text("running", timeout=60_000)
+    expect(page.locator("#app-state .app-bar .state")).to_have_text("running")
 
     picture(page, "join-deployed")
 
@@ -131,7 +131,7 @@ def test_power_of_an_engine_is_computed_by_an_app_made_in_the_form_and_units_are
     engine.produce("Speed", 1_000.0, timestamp=now + 50)
     engine.produce("Torque", 10.0, timestamp=now + 50.25)
     engine.flush()
-    expect(rows.filter(has_text="power").first).to_contain_text("W", timeout=20_000)
+    expect(rows.filter(has_text="power").first).to_contain_text("W")
     picture(page, "join-results")
     engine.disconnect()
 
@@ -146,7 +146,7 @@ def test_the_distance_of_the_two_cars_is_computed_by_the_app_of_the_demo(demo: D
             if name == key
         ]
 
-    wait_for(lambda: len(distances()) >= 3, timeout_s=60.0)
+    wait_for(lambda: len(distances()) >= 3)
     found = distances()
     places = {car: positions(demo, car) for car in (CAR1, CAR2)}
     for moment, distance in found:

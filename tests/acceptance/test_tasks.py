@@ -102,10 +102,10 @@ def test_see_what_is_wrong_now(
     tell(sue.request, f"/api/v1/systems/{CAR1}/apps/{app['name']}:deploy")
     afterwards.append((f"/api/v1/systems/{CAR1}/apps/{app['name']}:stop", None))
     spoil(demo)
-    wait_for(lambda: bool(read(demo, f"{CAR1}.int.dlq")), timeout_s=90)
+    wait_for(lambda: bool(read(demo, f"{CAR1}.int.dlq")))
     task = Task(sue, costs, 1, "see what is wrong now")
     trouble = sue.get_by_role("listitem").filter(has_text=f"refused in {CAR1}")
-    expect(trouble).to_be_visible(timeout=30_000)
+    expect(trouble).to_be_visible()
     task.journey.click(trouble.get_by_role("link", name="See them"))
     expect(sue.get_by_role("row").nth(1)).to_contain_text("object")
     task.done()
@@ -149,7 +149,7 @@ def test_add_a_device_and_see_its_first_record(sue: Page, costs: list[str], tmp_
     journey.press("Enter")
     save(lambda: journey.click(button(sue, "Download")), sue, tmp_path)
     run_lines(sue, tmp_path)
-    expect(sue.get_by_role("heading", name="It has arrived")).to_be_visible(timeout=20_000)
+    expect(sue.get_by_role("heading", name="It has arrived")).to_be_visible()
     task.done()
 
 

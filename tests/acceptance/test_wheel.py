@@ -68,7 +68,7 @@ def test_the_readme_program_stores_its_record(
     (instances,) = readme_blocks("json")
     (tmp_path / "instances.json").write_text(instances, encoding="utf-8")
     (tmp_path / "subscriptions.json").write_text(json.dumps({"subscribed_datastreams": ["*"]}))
-    (program,) = readme_blocks("python")
+    program, _by_mqtt = readme_blocks("python")
     program = program.replace("cz.icecars.iot4cps-wp5-CarFleet.Car1", str(system))
     program = program.replace("localhost:8084", sensorthings_url.removeprefix("http://"))
     program = program.replace("localhost:9092", kafka_bootstrap)

@@ -19,12 +19,17 @@ PAGE = ROOT / "docs" / "reference" / "command-line.md"
 _HEAD = """# The command line
 
 `./dtwin` in a clone, `dtwin` where the package is installed. This page is written from the program itself, by
-`python -m tests.house.command_tree`.
+`python -m tests.house.command_tree`. `dtwin --version` tells the version, `--help` or `-h` after any command
+what it takes.
 
 Exit codes: 0 ok, 1 failure, 2 wrong use or a refused statement, 3 drift, 4 not allowed, 5 not found,
 6 unavailable, 7 a contract has ended, 130 interrupted. Environment variables:
 [configuration.md](configuration.md).
 """
+OWN_OPTIONS = {"--help", "-h"} | {
+    option for parameter in typer.main.get_command(application).params for option in parameter.opts
+}
+"""What `dtwin` itself can be told, without a command."""
 _MARKUP = re.compile(r"\[/?(?:bold|dim|red|green)\]")
 
 

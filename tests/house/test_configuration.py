@@ -78,7 +78,7 @@ def sensorthings_names() -> set[str]:
 
 def local_names() -> set[str]:
     asked = Asked({})
-    for part in ("kafka", "sensorthings", "platform"):
+    for part in ("kafka", "sensorthings", "platform", "elasticsearch", "mqtt"):
         wanted_port(part, 1, asked)
     return asked.names | set(GIVEN_BY.values()) | {"DTWIN_HOME"}
 

@@ -11,10 +11,11 @@ from client.digital_twin_client import ClientCounters, DigitalTwinClient
 from client.errors import DigitalTwinError
 from client.messaging import records
 from client.messaging.topics import LEVEL_RULES, SystemName
-from tests.house.documents import read, text_files
+from tests.house.documents import pages, read, text_files
 
 RECORDS = read(Path("docs/reference/records.md"))
 CLIENT = read(Path("docs/reference/client.md"))
+_REASON = r"(?:record|mqtt|document)\.[a-z0-9_]+"
 
 
 def test_every_header_is_documented() -> None:
@@ -37,10 +38,11 @@ def test_the_rules_of_names_are_documented() -> None:
 def test_every_reason_of_a_dead_letter_is_documented() -> None:
     codes: set[str] = set()
     for path in text_files():
-        if path.parts[0] == "streamhub" and path.suffix == ".py":
-            codes |= set(re.findall(r'"(record\.[a-z0-9_]+)"', read(path)))
-    documented = set(re.findall(r"^\| `(record\.[a-z0-9_]+)` \|", RECORDS, flags=re.MULTILINE))
-    assert codes == documented
+        if path.parts[0] in {"streamhub", "adapters"} and path.suffix == ".py":
+            codes |= set(re.findall(rf'"({_REASON})"', read(path)))
+    documented = {reason for page in pages() for reason in re.findall(rf"`({_REASON})`", read(page))}
+    assert codes - documented == set()
+    assert set(re.findall(rf"^\| `({_REASON})` \|", RECORDS, flags=re.MULTILINE)) <= codes
 
 
 def test_every_state_of_a_client_is_documented() -> None:

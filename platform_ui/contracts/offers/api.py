@@ -9,13 +9,13 @@ from pydantic import BaseModel
 
 from platform_ui.accounts.access import LoggedIn
 from platform_ui.contracts import views as contract_views
-from platform_ui.contracts.access import Records, Units
+from platform_ui.contracts.access import Metadata, Records, Units
 from platform_ui.contracts.answers import SampleAnswer
 from platform_ui.contracts.api import ContractAnswer
 from platform_ui.contracts.offers import service, views
-from platform_ui.contracts.offers.access import Metadata
 from platform_ui.contracts.offers.forms import NewOfferForm, OfferForm, RequestForm
 from platform_ui.contracts.offers.views import OfferView, Wanted
+from platform_ui.contracts.registered import with_full_names
 from platform_ui.db import Database
 from platform_ui.rest.paging import PageQuery
 
@@ -110,6 +110,7 @@ async def create_offer(
     database: Database, user: LoggedIn, metadata: Metadata, form: NewOfferForm
 ) -> OfferAnswer:
     """Write the draft of an offer of a system that you operate."""
+    form = await with_full_names(database, user, form.system, form, metadata)
     offer = await service.create_offer(database, user, form, metadata)
     return await show_offer(database, user, offer.id)
 
@@ -125,6 +126,8 @@ async def change_offer(
     database: Database, user: LoggedIn, metadata: Metadata, offer: str, form: OfferForm
 ) -> OfferAnswer:
     """Write an offer anew; contracts that answered it keep their terms."""
+    view = await views.get_offer(database, user, offer)
+    form = await with_full_names(database, user, view.system, form, metadata)
     await service.change_offer(database, user, offer, form, metadata)
     return await show_offer(database, user, offer)
 

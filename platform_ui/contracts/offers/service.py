@@ -18,12 +18,12 @@ from platform_ui.contracts.forms import ContractForm, OfferedForm, SignatureForm
 from platform_ui.contracts.models import CONSUMER
 from platform_ui.contracts.negotiation import end_of
 from platform_ui.contracts.offers import details
-from platform_ui.contracts.offers.details import MetadataPort
 from platform_ui.contracts.offers.forms import NewOfferForm, OfferForm, RequestForm
 from platform_ui.contracts.offers.models import DRAFT, PUBLISHED, WITHDRAWN, Offer
 from platform_ui.contracts.offers.views import OfferView, get_offer
 from platform_ui.contracts.preview import RecordReader
 from platform_ui.contracts.reach import reach_of
+from platform_ui.contracts.registered import MetadataPort
 from platform_ui.contracts.terms import REFUSED, find_faults
 from platform_ui.contracts.trials import Sampled, sample, sample_for_strangers
 from platform_ui.db import now

@@ -189,6 +189,26 @@ async def get_offer(session: AsyncSession, user: User, offer_id: str, *, lock: b
     return _view(row[0], row[1], reach.seen, reach.operated)
 
 
+async def named_of(session: AsyncSession, user: User, system: str, most: int = 100) -> list[dict[str, str]]:
+    """Return what the published offers of a system tell of its Datastreams, to a person who finds them.
+
+    Args:
+        session: the database.
+        user: who looks.
+        system: full name of the system.
+        most: so many offers at most, those that were changed last [1].
+    """
+    statement = (
+        select(Offer.details)
+        .join(System, System.id == Offer.system_id)
+        .where(visible_to(user), Offer.state == PUBLISHED, System.name == system)
+        .order_by(Offer.changed_at.desc(), Offer.id)
+        .limit(most)
+    )
+    found = (await session.scalars(statement)).all()
+    return [row for details in found for row in details if row.get("name", "").startswith(f"{system}.")]
+
+
 @dataclass(frozen=True, slots=True)
 class Choices:
     """By what the published offers that a person sees can be chosen, each by its word.

@@ -7,10 +7,10 @@ themselves (``truths``). Pure: the present time comes in as an argument.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import IntEnum
 from typing import Final
 
 from platform_ui.flows.graph import FAILING
+from platform_ui.flows.troubles import Weight
 from platform_ui.lineage.world.facts import AppFact, ContractFact
 from platform_ui.lineage.world.truths import World
 
@@ -18,14 +18,6 @@ UNUSED_AFTER: Final = timedelta(days=30)
 GRACE: Final = timedelta(seconds=10)
 """How long after the end of a contract records may still come: those that were on their way."""
 _MOVES: Final = frozenset({"running", "starting", "backing_off"})
-
-
-class Weight(IntEnum):
-    """How bad a difference is, the worst first."""
-
-    BROKEN = 1
-    AT_RISK = 2
-    TO_DO = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +164,8 @@ def _not_used(world: World, present: datetime) -> Iterator[Difference]:
             continue
         why = "no stream app carries it" if not apps else "its stream apps have not moved"
         text = (
-            f"Contract {contract.id} has let {contract.consumer} have records of {contract.provider} "
-            f"for 30 days, but {why}."
+            f"The contract {contract.title.named} has let {contract.consumer} have records of "
+            f"{contract.provider} for 30 days, but {why}."
         )
         yield Difference(
             Weight.TO_DO,

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from platform_ui.contracts.titles import ContractTitle
 from platform_ui.flows.graph import SystemFact, company_of
 
 
@@ -95,6 +96,7 @@ class ContractFact:
         since: From when on the contract has been in force; nothing when it never was.
         ended_at: When it ended; nothing while it holds.
         is_in_force: Whether it holds.
+        purpose: What it is, or was, for.
     """
 
     id: str
@@ -107,11 +109,17 @@ class ContractFact:
     since: datetime | None = None
     ended_at: datetime | None = None
     is_in_force: bool = True
+    purpose: str = ""
+
+    @property
+    def title(self) -> ContractTitle:
+        """What people call it."""
+        return ContractTitle(self.id, self.provider, self.consumer, self.purpose)
 
     @property
     def url(self) -> str:
         """The address of its page."""
-        return f"/contracts/{self.id}"
+        return self.title.url
 
     def shares(self, datastream: str) -> bool:
         """Return whether a Datastream is among what it shares."""

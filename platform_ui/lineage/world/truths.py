@@ -92,7 +92,8 @@ def _read_permission(world: World, app: AppFact, source: str, rules: tuple[Entry
         known = {one.id: one for one in world.facts.contracts}
         if use is not None and use.contract in known:
             contract = known[use.contract]
-            text = f"Contract {contract.id}, version {contract.version}, lets {app.target} have it."
+            named = contract.title.named
+            text = f"The contract {named}, version {contract.version}, lets {app.target} have it."
             yield Evidence(Truth.PERMITTED, text, contract.url)
 
 
@@ -144,8 +145,9 @@ def _of_contracts(world: World) -> Iterator[Line]:
             continue
         what = f"{len(one.datastreams)} Datastreams" if one.datastreams else "all Datastreams"
         parts = "descriptions and Observations" if one.is_whole else "descriptions"
+        shares = f"The contract {one.title.named}, version {one.version}, shares {what}."
         evidence = (
-            Evidence(Truth.PERMITTED, f"Contract {one.id}, version {one.version}, shares {what}.", one.url),
+            Evidence(Truth.PERMITTED, shares, one.url),
             Evidence(Truth.PERMITTED, f"SensorThings shows {one.consumer} their {parts}.", one.url),
         )
         yield Line(one.provider, one.consumer, "may be shared", evidence)

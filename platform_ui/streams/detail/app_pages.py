@@ -14,6 +14,8 @@ from starlette.responses import Response
 from platform_ui.accounts.access import LoggedIn
 from platform_ui.audit import service as audit
 from platform_ui.audit.models import AuditEntry
+from platform_ui.browser import Undo
+from platform_ui.contracts.views import titles_of
 from platform_ui.db import Database, now
 from platform_ui.errors import ContractNeededError, FormError, MetadataError, PlatformError, status_of
 from platform_ui.fields import read_form
@@ -69,6 +71,8 @@ async def show(
     log = await service.log_part(view, ports.runner, LOG_LINES)
     entries = await audit.entries_of(database, view.app_id) if view.is_ours else []
     rights: RightsOf = state.app_rights
+    agreed = [terms.id for terms in view.permission.terms]
+    lost = [lack.contract for lack in view.permission.lacks if lack.contract]
     return page.render(
         "streams/show.html",
         status=status_of(error) if error else HTTPStatus.OK,
@@ -86,6 +90,7 @@ async def show(
         has_more=bool(listed and listed.next_page_token),
         refusal=why_not_change(view),
         rights=rights(view.permission),
+        titles=await titles_of(database, user, [*agreed, *lost]),
     )
 
 
@@ -176,9 +181,10 @@ async def stop_app(
 ) -> Response:
     """Let an app stand still."""
     view = await service.get_app(database, user, system, name, runner)
+    undo = Undo(f"{view.url}/deploy") if view.is_wanted else None
     await service.stop_app(database, user, view, runner)
     return page.redirect(
-        view.url, f"{name} is being stopped. It keeps its place: start it again whenever you like."
+        view.url, f"{name} is being stopped. It keeps its place: start it again whenever you like.", undo
     )
 
 

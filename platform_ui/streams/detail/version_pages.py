@@ -4,6 +4,8 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from platform_ui.accounts.access import LoggedIn
+from platform_ui.browser import Undo
+from platform_ui.contracts.views import titles_of
 from platform_ui.db import Database
 from platform_ui.errors import ContractNeededError, FormError, MetadataError
 from platform_ui.fields import read_form
@@ -40,6 +42,8 @@ async def list_versions(
     newer = _number(given.get("to"), newest)
     older = _number(given.get("from"), max(newer - 1, 1))
     before, after = await _both(database, view, older, newer)
+    compared = [one for one in (before, after) if one is not None]
+    named = [key for one in (*(item.version for item in found.items), *compared) for key in one.contracts]
     return page.render(
         "streams/versions.html",
         view=view,
@@ -49,6 +53,7 @@ async def list_versions(
         after=after,
         pieces=compare(before.statement, after.statement) if before and after else [],
         refusal=why_not_change(view),
+        titles=await titles_of(database, user, named),
     )
 
 
@@ -83,7 +88,5 @@ async def roll_back(
     except (ContractNeededError, FormError, MetadataError) as error:
         return await show(page, database, user, view, ports, error=error)
     restarts = " and restarts with it" if view.is_wanted else ""
-    return page.redirect(
-        view.url,
-        f"{name} has version {form.version} again{restarts}. To undo it, go back to version {former}.",
-    )
+    undo = Undo(f"{view.url}/rollback", {"version": str(former)}) if former != form.version else None
+    return page.redirect(view.url, f"{name} has version {form.version} again{restarts}.", undo)

@@ -58,23 +58,38 @@ def examples_for(system: str, datastreams: Sequence[KnownDatastream]) -> tuple[E
             _statement("*", system, chosen, "result < 4"),
             "below-limit",
         ),
-        Example(
-            "Join two sensors",
-            f"{_short(one)} and {_short(other)}, each with its nearest neighbour in time.",
-            _statement(
-                _joined(one, other),
-                f"{system} AS l JOIN {system} AS r WITHIN 1 s",
-                f"l.{chosen}",
-                f"r.name = {_text(other.name)}",
-            ),
-            "joined",
-        ),
+        _join(system, one, other) if other else _range(system, one),
         Example(
             "Compute with unit",
             f"A new Datastream, computed of {_short(one)}, with its unit.",
             _statement(rounded, system, chosen),
             "rounded",
         ),
+    )
+
+
+def _join(system: str, one: KnownDatastream, other: KnownDatastream) -> Example:
+    return Example(
+        "Join two sensors",
+        f"{_short(one)} and {_short(other)}, each with its nearest neighbour in time.",
+        _statement(
+            _joined(one, other),
+            f"{system} AS l JOIN {system} AS r WITHIN 1 s",
+            f"l.name = {_text(one.name)}",
+            f"r.name = {_text(other.name)}",
+        ),
+        "joined",
+    )
+
+
+def _range(system: str, one: KnownDatastream) -> Example:
+    """What stands in for a join where there is nothing to join with."""
+    chosen = f"name = {_text(one.name)}"
+    return Example(
+        "Outside of a range",
+        f"Only the records of {_short(one)} that are too low or too high.",
+        _statement("*", system, chosen, "result NOT BETWEEN 0 AND 30"),
+        "out-of-range",
     )
 
 
@@ -96,10 +111,10 @@ def _difference(unit: str) -> str:
     return "K" if unit in {"Cel", "°C"} else unit
 
 
-def _beside(known: Sequence[KnownDatastream]) -> KnownDatastream:
-    """Choose a partner for the first Datastream: of the same Thing where there is one."""
-    others = [one for one in known[1:] if one.thing == known[0].thing] or known[1:] or known[:1]
-    return others[0]
+def _beside(known: Sequence[KnownDatastream]) -> KnownDatastream | None:
+    """Choose a partner for the first Datastream, if there is one: of the same Thing when possible."""
+    others = [one for one in known[1:] if one.thing == known[0].thing] or known[1:]
+    return others[0] if others else None
 
 
 def _short(datastream: KnownDatastream) -> str:

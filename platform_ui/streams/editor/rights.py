@@ -5,7 +5,8 @@ contract would ask for. What does not: the rule (``permission``), contracts them
 """
 
 import dataclasses
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from platform_ui.accounts.models import User
 from platform_ui.contracts.service import is_needed
-from platform_ui.contracts.views import InForce
+from platform_ui.contracts.titles import ContractTitle
+from platform_ui.contracts.views import InForce, titles_of
 from platform_ui.streams import permission
 from platform_ui.streams.editor.plan import clauses_of
 from platform_ui.streams.statements import ANY_SYSTEM, Compiled, operated_of, systems_of
@@ -37,6 +39,7 @@ class Right:
         is_allowed: Whether it may.
         reason: By what it may, or what is missing; a sentence.
         contracts: Ids of the contracts that fit.
+        titles: What they are called.
         request: Address of the form that asks for what is missing; empty when nothing does.
     """
 
@@ -46,6 +49,7 @@ class Right:
     reason: str
     contracts: tuple[str, ...] = ()
     request: str = ""
+    titles: tuple[ContractTitle, ...] = ()
 
 
 async def rights_of(
@@ -66,11 +70,18 @@ async def rights_of(
     if target:
         found = await systems.find_system(session, target)
         fitting = await permission.candidates(session, names, found, target)
+    ids = [contract.terms.id for contracts in fitting.values() for contract in contracts]
+    seen = await titles_of(session, user, ids)  # between systems of others, a purpose is not to be told
     rights = [
         _by_contract(name, target, fitting[name], compiled) if name in fitting else _by_role(name, operated)
         for name in names
     ]
-    return (*rights, *_of_target(home.name, target, operated, rights[0]))
+    named = [replace(right, titles=_titles(right, target, seen)) for right in rights]
+    return (*named, *_of_target(home.name, target, operated, named[0]))
+
+
+def _titles(right: Right, target: str, seen: Mapping[str, ContractTitle]) -> tuple[ContractTitle, ...]:
+    return tuple(seen.get(one, ContractTitle(one, right.system, target)) for one in right.contracts)
 
 
 def _by_role(name: str, operated: set[str]) -> Right:

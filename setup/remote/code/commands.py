@@ -54,7 +54,11 @@ def export(
     ] = None,
     to: Annotated[
         Path | None,
-        typer.Option("-o", "--to", help="A file, or a folder with one for each company."),
+        typer.Option(
+            "-o",
+            "--to",
+            help="A file, or a folder with one for each company; standard output when left out, or with -.",
+        ),
     ] = None,
     quiet: QuietOption = False,
     url: UrlOption = "",
@@ -73,10 +77,11 @@ def export(
     common = Common(Output(is_quiet=quiet), url, profile)
     with common.connect() as connection:
         documents = [one.document for one in read_platform(connection, company or ())]
-    if to is not None and (to.is_dir() or not to.suffix):
+    is_output = str(to) == "-"
+    if to is not None and not is_output and (to.is_dir() or not to.suffix):
         _write_folder(documents, to, common.output)
     else:
-        common.output.write_file(text_of(documents).encode(), to)
+        common.output.write_file(text_of(documents).encode(), None if is_output else to)
 
 
 def plan(
@@ -131,9 +136,10 @@ def apply(
         _show(found, output)
         if not found.steps:
             return
-        ask_first(f"Do these {len(found.steps)} steps?", yes=yes)
+        ask_first("Do this?" if len(found.steps) == 1 else f"Do these {len(found.steps)} steps?", yes=yes)
         left = [one for one in found.steps if not _did(connection, one, output)]
-    output.say(f"{len(found.steps) - len(left)} of {len(found.steps)} steps done.")
+    steps = "1 step" if len(found.steps) == 1 else f"{len(found.steps)} steps"
+    output.say(f"{len(found.steps) - len(left)} of {steps} done.")
     if left:
         raise Undone("\n".join(f"Left: {step.document.label}" for step in left))
 

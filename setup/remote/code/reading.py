@@ -19,6 +19,7 @@ from setup.remote.code.documents import KINDS, VERSION, Document, schema
 from setup.remote.errors import UsageError
 
 _SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
+Place = tuple[Any, ...]
 Places = dict[tuple[Any, ...], int]
 
 
@@ -69,8 +70,10 @@ def _contents(path: Path) -> Iterator[tuple[int, Any, Places]]:
             places: Places = {}
             _note(node, (), places)
             yield node.start_mark.line + 1, loader.construct_document(node), places
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}.") from error
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} cannot be read: it is no text in UTF-8.") from error
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise UsageError(f"{path}:{line}: this is no YAML: {error.problem}.") from error
@@ -98,7 +101,30 @@ def _faults(where: str, path: Path, content: Any, places: Places) -> Iterator[st
     for error in jsonschema_rs.validator_for(wanted).iter_errors(content):
         place = tuple(error.instance_path)
         name = "/".join(map(str, place)) or content["kind"]
-        yield f"{path}:{places.get(place, places[()])}: {name}: {error.message}"
+        for at, said in _said(error, place):
+            yield f"{path}:{places.get(at, places[()])}: {name}: {said}"
+
+
+def _said(
+    error: jsonschema_rs.ValidationError, place: tuple[Any, ...]
+) -> Iterator[tuple[tuple[Any, ...], str]]:
+    """Give the place and the words of a fault, in words of people where the library has those of schemas."""
+    kind = error.kind
+    if isinstance(kind, jsonschema_rs.ValidationErrorKind.AdditionalProperties):
+        for name in kind.unexpected:
+            yield (*place, name), f"{name} is no member of it."
+    elif isinstance(kind, jsonschema_rs.ValidationErrorKind.Required):
+        yield place, f"{kind.property} is missing."
+    elif isinstance(kind, jsonschema_rs.ValidationErrorKind.Pattern) and kind.pattern in (forms := _forms()):
+        yield place, f"{error.instance} has not the form {forms[kind.pattern]}."
+    else:
+        yield place, error.message
+
+
+def _forms() -> dict[str, str]:
+    """Return what each pattern of the schema means."""
+    told = [one for one in schema()["$defs"].values() if "pattern" in one and "description" in one]
+    return {one["pattern"]: one["description"] for one in told}
 
 
 def _twice(documents: Iterable[Document]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from confluent_kafka import Producer
 from playwright.sync_api import Page, expect
 
 from tests.acceptance.browser.conftest import Site
+from tests.acceptance.editing import statement_editor
 from tests.kafka_clients import connection
 
 CAR1 = "cz.icecars.iot4cps-wp5-CarFleet.Car1"
@@ -37,7 +38,7 @@ def log_in(page: Page, name: str) -> None:
 
 
 def wait_running(page: Page) -> None:
-    expect(page.locator("#app-state .app-bar .state")).to_have_text("running", timeout=60_000)
+    expect(page.locator("#app-state .app-bar .state")).to_have_text("running")
 
 
 def test_records_arrive_live_and_an_app_is_stopped_and_started(page: Page, site: Site) -> None:
@@ -62,7 +63,7 @@ def test_records_arrive_live_and_an_app_is_stopped_and_started(page: Page, site:
     log_in(page, "stefan.gunnarsson")
     page.goto(f"/systems/{STATIONS}/apps/weather2car1")
     page.get_by_role("button", name="Stop").click()
-    expect(page.locator("#app-state .app-bar .state")).to_have_text("stopped", timeout=60_000)
+    expect(page.locator("#app-state .app-bar .state")).to_have_text("stopped")
     produce(site, STATIONS, first, second)
     page.get_by_role("button", name="Start").click()
     wait_running(page)
@@ -71,7 +72,7 @@ def test_records_arrive_live_and_an_app_is_stopped_and_started(page: Page, site:
     log_in(page, "sue.smith")
     page.goto(f"/systems/{CAR1}")
     page.get_by_role("tab", name="Shared with us").click()
-    expect(rows.filter(has_text=f"{second:.6g}")).to_have_count(1, timeout=60_000)
+    expect(rows.filter(has_text=f"{second:.6g}")).to_have_count(1)
     for result in (first, cold):
         expect(rows.filter(has_text=f"{result:.6g}")).to_have_count(1)
 
@@ -105,7 +106,7 @@ def test_a_refused_statement_is_explained_while_it_is_typed(page: Page) -> None:
 
 def _type_statement(page: Page, statement: str) -> None:
     """Type as a person does: filling a rich editor at once lets Chromium write styles into it."""
-    page.get_by_label("Statement").click()
+    statement_editor(page).click()
     page.keyboard.press("ControlOrMeta+A")
     page.keyboard.type(statement)
 

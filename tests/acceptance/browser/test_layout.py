@@ -37,7 +37,11 @@ _OVERLAP = """
 """
 
 
-@pytest.mark.parametrize("size", [DESK, (1250, 900), TABLET, TELEPHONE], ids=lambda size: f"{size[0]}px")
+@pytest.mark.parametrize(
+    "size",
+    [DESK, pytest.param((1250, 900), marks=pytest.mark.extended), TABLET, TELEPHONE],
+    ids=lambda size: f"{size[0]}px",
+)
 def test_no_page_is_wider_than_the_window_and_the_navigation_is_whole(
     page: Page, size: tuple[int, int]
 ) -> None:
@@ -53,6 +57,43 @@ def test_no_page_is_wider_than_the_window_and_the_navigation_is_whole(
         if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             wide.append(path)
     assert wide == []
+
+
+_SEEN_WHOLE = """
+link => {
+  const [place, bar] = [link, link.parentElement].map(one => one.getBoundingClientRect());
+  return place.left >= bar.left && place.right <= bar.right;
+}
+"""
+
+
+def test_on_a_telephone_a_system_shows_which_part_it_is_at_and_the_keyboard_reaches_the_others(
+    page: Page,
+) -> None:
+    page.set_viewport_size({"width": TELEPHONE[0], "height": TELEPHONE[1]})
+    log_in(page, "sue.smith")
+    places = page.get_by_role("navigation", name="Parts of this system")
+    for ending, name in (("", "Overview"), ("/logs", "Client logs"), ("/audit", "Audit log")):
+        page.goto(f"/systems/{CAR1}{ending}")
+        here = places.locator("[aria-current=page]")
+        expect(here).to_have_text(name)
+        assert here.evaluate(_SEEN_WHOLE), name
+    places.get_by_role("link", name="Audit log").focus()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/systems/{CAR1}/members")
+    expect(places.locator("[aria-current=page]")).to_have_text("Members")
+
+
+def test_the_state_of_client_apps_comes_into_their_list_by_itself(page: Page) -> None:
+    log_in(page, "sue.smith")
+    faults: list[str] = []
+    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+    for path in ("/clients", f"/systems/{CAR1}?show=clients", f"/systems/{CAR1}"):
+        page.goto(path)
+        row = page.get_by_role("row").filter(has=page.get_by_role("link", name="car_1", exact=True))
+        expect(row).to_contain_text("never heard")
+    assert faults == []
 
 
 def test_the_qr_code_of_the_second_factor_is_shown_whole(page: Page) -> None:

@@ -109,4 +109,4 @@ def make_client(
 
     yield make
     for client in clients:
-        client.disconnect(timeout_s=10)
+        client.disconnect(timeout_s=60)

@@ -73,6 +73,7 @@ def issue(broker: LocalKafka, identity: Identity, folder: Path) -> None:
     replace_files(folder / "certificate.pem", issued.certificate_pem, folder / "key.pem", issued.key_pem)
 
 
+@pytest.mark.extended
 def test_renewals_under_load_lose_and_double_nothing(
     own_broker: LocalKafka,
     unique_system: Callable[[], str],

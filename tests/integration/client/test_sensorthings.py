@@ -63,6 +63,33 @@ def test_registering_twice_makes_everything_once_and_finds_the_same_ids(
     assert counts == {"Things": 1, "Sensors": 1, "ObservedProperties": 4, "Datastreams": 4}
 
 
+def test_a_thing_is_where_its_file_says_and_moves_only_when_that_changes(
+    server: SensorThingsServer, sensorthings_url: str, own_system: SystemName, instance_file: Path
+) -> None:
+    document = json.loads(instance_file.read_text(encoding="utf-8"))
+
+    def places(**location: object) -> tuple[list[str], int]:
+        """Register the Thing at a place; give the names of where it is, and how often it has moved."""
+        document["Things"]["car"]["Location"] = location
+        instance_file.write_text(json.dumps(document), encoding="utf-8")
+        register_instances(server, read_instances(instance_file, own_system))
+        (thing,) = server.search(
+            "Things",
+            f"name eq '{own_system}.Main'",
+            select=("name",),
+            expand="Locations,HistoricalLocations",
+        )
+        current, past = thing["Locations"], thing["HistoricalLocations"]
+        assert isinstance(current, list)
+        assert isinstance(past, list)
+        return [one["name"] for one in current], len(past)
+
+    assert places(latitude=47.8, longitude=13.05) == ([f"{own_system}.Main place"], 1)
+    assert places(latitude=47.8, longitude=13.05) == ([f"{own_system}.Main place"], 1)
+    assert places(latitude=47.9, longitude=13.05, name="Ring") == (["Ring"], 2)
+    assert places(latitude=47.9, longitude=13.05, name="Ring") == (["Ring"], 2)
+
+
 def test_a_change_in_the_file_changes_the_service_including_links(
     server: SensorThingsServer, own_system: SystemName, instance_file: Path
 ) -> None:

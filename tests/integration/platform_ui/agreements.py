@@ -2,12 +2,37 @@
 
 import json
 from collections.abc import Callable
+from typing import NamedTuple
 
 import httpx2
 
 from tests.integration.platform_ui.doubles import Browser
 
+MakeBrowser = Callable[[], Browser]
 Word = Callable[[], str]
+
+
+class Sides(NamedTuple):
+    """Who gives and who takes, and their systems' names."""
+
+    giver: Browser
+    taker: Browser
+    provider: str
+    consumer: str
+
+
+async def two_sides(new_browser: MakeBrowser, word: Word) -> Sides:
+    """Give each of two people a company of their own with a system."""
+    giver, taker = new_browser(), new_browser()
+    return Sides(giver, taker, await with_system(giver, word), await with_system(taker, word))
+
+
+async def shown(browser: Browser, contract: str) -> dict[str, object]:
+    """Return a contract as the API shows it to somebody."""
+    answer = await browser.get(f"/api/v1/contracts/{contract}")
+    assert answer.status_code == 200, answer.text
+    found: dict[str, object] = answer.json()
+    return found
 
 
 async def with_system(browser: Browser, word: Word, station: str = "Car1") -> str:

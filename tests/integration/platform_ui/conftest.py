@@ -9,9 +9,12 @@ import pytest
 from fastapi import FastAPI
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from platform_ui import db
 from platform_ui.accounts import passwords
 from platform_ui.app import create_app
+from platform_ui.composition import ports
 from platform_ui.setting_values import Mode
 from platform_ui.settings import PlatformSettings
 from tests.integration.platform_ui.beginnings import begin
@@ -29,6 +32,24 @@ def _quick_hashes() -> Iterator[None]:
     quick = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passwords, "_hasher", lambda: quick)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_engine_per_database() -> Iterator[None]:
+    """Let all sites on a database have one engine: each of its own would compile every statement again.
+
+    A site disposes of its engine in the end, which closes the connections; the next one opens new ones.
+    """
+    engines: dict[str, AsyncEngine] = {}
+
+    def engine_of(url: str) -> AsyncEngine:
+        if url not in engines:
+            engines[url] = db.create_engine(url)
+        return engines[url]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ports, "create_engine", engine_of)
         yield
 
 

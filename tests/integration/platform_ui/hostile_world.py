@@ -66,7 +66,7 @@ class RunningSite:
 
     def __enter__(self) -> str:
         self._thread.start()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not self._server.started and time.monotonic() < deadline:
             time.sleep(0.02)
         host, port = self._server.servers[0].sockets[0].getsockname()
@@ -109,7 +109,7 @@ class World:
 def make_world(address: str) -> World:
     """Sign somebody up and give them something of everything."""
     word = f"t{secrets.token_hex(4)}"
-    http = httpx2.Client(base_url=address, timeout=30)
+    http = httpx2.Client(base_url=address, timeout=60)
     company, system = f"cz.{word}", f"cz.{word}.Fleet.Car1"
     values = {"name": system, "system": system, "company": company, "email": f"{word}@example.com"}
     world = World(http, values["email"], values)
@@ -156,6 +156,7 @@ def values_for(world: World, path: str) -> dict[str, str]:
         "number": "1",
         "thing": "1",
         "datastream": "1",
+        "table": "datastreams",
         "offer": "o-aaaaaaaaaaaaaaaa",
         "position": "0:0",
         "kind": "json",

@@ -151,7 +151,7 @@ class RunningService:
 
     def __enter__(self) -> OidcService:
         self._thread.start()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not self._server.started and time.monotonic() < deadline:
             time.sleep(0.02)
         assert self._server.started
@@ -159,4 +159,4 @@ class RunningService:
 
     def __exit__(self, *args: object) -> None:
         self._server.should_exit = True
-        self._thread.join(10)
+        self._thread.join(60)

@@ -44,8 +44,7 @@ _COORDINATOR_LOADS = {
     KafkaError.NOT_COORDINATOR,
 }
 ADMINISTRATION = ("create a topic", "delete a topic", "change a topic", "allow itself", "read the rules")
-_TIMEOUT_S = 15.0
-_QUIET_S = 2.0
+_TIMEOUT_S = 45.0
 
 
 @dataclass
@@ -75,7 +74,7 @@ def probe(settings: Settings, topics: Iterable[str], names: Iterable[str], princ
     """
     every, quiet = sorted(topics), {**settings, "log_level": 0}
     powers = Powers(describe=_describable(quiet, every), produce=_writable(quiet, every))
-    powers.consume = _readable(quiet, every)
+    powers.consume = _readable(quiet, every, powers.describe)
     own = next(iter(sorted(powers.consume)), every[0])
     admin = AdminClient(quiet)
     for name in names:
@@ -130,16 +129,19 @@ def _writable(settings: Settings, topics: list[str]) -> set[str]:
     return {topic for topic in topics if not _is_refused(answers[topic])}
 
 
-def _readable(settings: Settings, topics: list[str]) -> set[str]:
+def _readable(settings: Settings, topics: list[str], described: set[str]) -> set[str]:
     # Offsets are kept by hand, so the group is never asked for.
     consumer = Consumer(
         {**settings, "group.id": "probe", "enable.auto.commit": False, "enable.partition.eof": True}
     )
-    consumer.assign([TopicPartition(topic, 0, 0) for topic in topics])
     found: set[str] = set()
-    undecided, quiet_since = set(topics), time.monotonic()
+    undecided, quiet_since = set(described), time.monotonic()
     try:
-        while undecided and time.monotonic() - quiet_since < _QUIET_S:
+        # Who may not even learn where a partition is cannot ask for its records: the library would wait.
+        for topic in set(topics) - described:
+            assert _is_refused(consumer.list_topics(topic, timeout=_TIMEOUT_S).topics[topic].error), topic
+        consumer.assign([TopicPartition(topic, 0, 0) for topic in described])
+        while undecided and time.monotonic() - quiet_since < _TIMEOUT_S:
             for message in consumer.consume(500, 0.2):
                 topic, error = str(message.topic()), message.error()
                 if error is None or error.code() == KafkaError._PARTITION_EOF:
@@ -150,11 +152,9 @@ def _readable(settings: Settings, topics: list[str]) -> set[str]:
                     continue
                 undecided.discard(topic)
                 quiet_since = time.monotonic()
-        # Who may not even learn where a partition is gets no answer: the library waits for one.
-        for topic in undecided:
-            assert _is_refused(consumer.list_topics(topic, timeout=_TIMEOUT_S).topics[topic].error), topic
     finally:
         consumer.close()
+    assert not undecided, f"the broker neither gives nor refuses {undecided}"
     return found
 
 

@@ -95,7 +95,7 @@ class Registrar:
             session.execute(delete(StreamApp).where(one))
             session.commit()
 
-    def certify(self, kind: Kind, name: str) -> None:
+    def certify(self, kind: Kind, name: str, serial: int | None = None) -> None:
         with Session(self._engine) as session:
             present = datetime.now(UTC)
             credential = session.get(Credential, (kind, name))
@@ -105,7 +105,7 @@ class Registrar:
                 session.flush()
             session.add(
                 IssuedCertificate(
-                    serial=uuid.uuid4().hex,
+                    serial=uuid.uuid4().hex if serial is None else f"{serial:x}",
                     kind=kind,
                     name=name,
                     epoch=credential.epoch,

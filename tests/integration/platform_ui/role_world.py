@@ -192,6 +192,7 @@ async def _fill(maker: _Maker) -> World:
         "number": "1",
         "thing": "1",
         "datastream": "1",
+        "table": "datastreams",
         "kind": "json",
         "path": "Things",
     }

@@ -301,6 +301,7 @@ OWN_ROUTES = {
         "GET /companies",
         "GET /companies/new",
         "GET /contracts",
+        "GET /contracts/datastreams",
         "GET /contracts/new",
         "GET /dashboard",
         "GET /explain",
@@ -531,8 +532,11 @@ _ONE_DATASTREAM = "/systems/{name}/datastreams/{datastream}"
 ASSET_ROUTES = {
     **_all(
         SYSTEM_READER,
+        "GET /api/v1/systems/{name}/analytics",
         "GET /api/v1/systems/{name}/instances",
         "GET /api/v1/systems/{name}/things",
+        "GET /systems/{name}/analytics",
+        "GET /systems/{name}/analytics/{table}.csv",
         "GET /systems/{name}/instances.json",
         "GET /systems/{name}/things",
         f"GET /api/v1{_ONE_DATASTREAM}",

@@ -7,6 +7,8 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from platform_ui.accounts import limits
+from platform_ui.db import create_engine, create_sessions
+from setup.local.ports import any_free_port
 from tests.integration.platform_ui.doubles import Browser
 
 MakeBrowser = Callable[[], Browser]
@@ -65,6 +67,20 @@ async def test_a_log_out_ends_the_session_on_the_server(new_browser: MakeBrowser
     assert (await thief.get("/dashboard")).url.path == "/dashboard"
     await browser.post("/logout", "/companies/new")
     assert (await thief.get("/dashboard")).url.path == "/login"
+
+
+async def test_a_log_out_is_written_down_once_and_only_of_who_was_logged_in(
+    new_browser: MakeBrowser, word: Word, site: FastAPI
+) -> None:
+    browser = new_browser()
+    email = await browser.sign_up(word())
+    for _ in range(2):
+        await browser.post("/logout", "/login")
+    async with site.state.sessions() as session:
+        found = await session.execute(
+            text("SELECT action FROM audit_entries WHERE user_email = :email ORDER BY id"), {"email": email}
+        )
+    assert found.scalars().all() == ["account.created", "account.logged_in", "account.logged_out"]
 
 
 async def test_too_many_wrong_passwords_are_refused_for_a_while_even_with_the_right_one(
@@ -152,6 +168,27 @@ async def test_the_api_answers_with_problems(new_browser: MakeBrowser, word: Wor
     assert pointers == {"/domain": "At most 5 characters.", "/enterprise": "Fill in this field."}
     assert (await browser.get("/api/v1/systems/no.such.system.here")).json()["code"] == "system.not_found"
     assert (await browser.get("/api/v1/nothing")).json()["status"] == 404
+
+
+async def test_an_unknown_address_has_the_frame_of_whoever_is_logged_in(
+    site: FastAPI, new_browser: MakeBrowser, word: Word
+) -> None:
+    frame = 'href="/account"'
+    browser, stranger = new_browser(), new_browser()
+    await browser.sign_up(word())
+    for path in ("/no/such/page", "/systems/no.such.system.here/nothing"):
+        known, unknown = await browser.get(path), await stranger.get(path)
+        assert (known.status_code, unknown.status_code) == (404, 404)
+        assert frame in known.text
+        assert "/explain?asked=" not in known.text, "nothing is refused where no page is"
+        assert frame not in unknown.text
+    nowhere = create_engine(f"postgresql+psycopg://127.0.0.1:{any_free_port()}/none")
+    site.state.sessions = create_sessions(nowhere)
+    alone = await browser.get("/no/such/page")
+    await nowhere.dispose()
+    assert (alone.status_code, frame in alone.text) == (404, False), "a page needs no database to be missing"
+    program = await browser.get("/api/v1/nothing")
+    assert (program.status_code, program.headers["content-type"]) == (404, "application/problem+json")
 
 
 async def test_the_whole_way_works_by_the_api(new_browser: MakeBrowser, word: Word) -> None:

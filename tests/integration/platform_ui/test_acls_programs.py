@@ -13,9 +13,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from sqlalchemy import make_url
 
-from adapters.observation_store.letters import KafkaLetters, Refusal
 from adapters.observation_store.settings import RecorderSettings
-from adapters.observation_store.source import GroupSource
 from client.errors import MessagingError, NotAuthorizedError
 from client.messaging.broker import KafkaBroker
 from client.messaging.security import KafkaSecurity
@@ -28,6 +26,8 @@ from sensorthings.outbox.carrier import STATE_TOPIC, Carrier, KafkaAccess
 from sensorthings.outbox.rows import WaitingRow
 from setup.local.kafka import LocalKafka
 from streamhub.engine.counters import RecordCounts
+from streamhub.engine.sinks.letters import KafkaLetters, Refusal
+from streamhub.engine.sinks.source import GroupSource
 from tests.integration.streamhub.flows import AppProcess, Flow, eventually, matching
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
@@ -107,7 +107,9 @@ def test_a_client_app_sends_logs_and_receives(broker: LocalKafka, reach: Reach) 
     producer.close(5)
 
 
-@pytest.mark.parametrize("topic", [STRANGE.topics.internal, TARGET.topics.external, OWN.topics.dead_letters])
+@pytest.mark.parametrize(
+    "topic", [STRANGE.topics.internal, TARGET.topics.external, STRANGE.topics.dead_letters]
+)
 def test_a_client_app_sees_nothing_of_others(broker: LocalKafka, reach: Reach, topic: str) -> None:
     client = KafkaBroker(broker.bootstrap_servers, reach(Identity(Kind.CLIENT, f"{OWN}.mill_1")))
     with pytest.raises(NotAuthorizedError):
@@ -133,8 +135,10 @@ def test_a_client_app_reads_in_no_group_of_others(broker: LocalKafka, reach: Rea
 
 @pytest.mark.parametrize(
     "app_of",
-    [("filter", "SELECT * FROM * WHERE result < 4;"), ("joined", JOIN)],
-    ids=["filter", "joined"],
+    [
+        pytest.param(("filter", "SELECT * FROM * WHERE result < 4;"), id="filter"),
+        pytest.param(("joined", JOIN), id="joined", marks=pytest.mark.extended),
+    ],
 )
 def test_a_stream_app_runs(
     broker: LocalKafka,
@@ -166,7 +170,7 @@ def test_a_stream_app_runs(
     log = app.log.read_text()
     assert "AUTHORIZATION" not in log.upper(), log
     if name == "joined":
-        listed = AdminClient(broker.client_settings()).list_topics(timeout=10).topics
+        listed = AdminClient(broker.client_settings()).list_topics(timeout=30).topics
         assert f"platform.apps.{OWN}.joined.state" in listed
 
 
@@ -187,8 +191,8 @@ def test_the_outbox_of_sensorthings_sends(broker: LocalKafka, reach: Reach) -> N
     row = WaitingRow(1, OWN.topics.internal, f"{OWN}.T.D", "{}", uuid.uuid4())
     assert carrier.missing([row.topic]) == frozenset()
     carrier.send([row])
-    assert list(Carrier(access, "sensorthings-outbox-test").take_over()) == [row.dt_id]
-    assert STATE_TOPIC in AdminClient(broker.client_settings()).list_topics(timeout=10).topics
+    assert list(Carrier(access, "sensorthings-outbox-test").take_over()) == [(row.id, row.dt_id)]
+    assert STATE_TOPIC in AdminClient(broker.client_settings()).list_topics(timeout=30).topics
     # Topics that are not of a system it may not make.
     assert carrier.missing(["orders"]) == {"orders"}
 
@@ -218,6 +222,6 @@ def test_the_recorder_reads_everything_and_writes_dead_letters(broker: LocalKafk
     source.commit(source.positions)
     source.close()
     assert errors == []
-    listed = AdminClient(broker.client_settings()).list_topics(timeout=10).topics
+    listed = AdminClient(broker.client_settings()).list_topics(timeout=30).topics
     assert f"{OWN.topics.external}.dlq" in listed
     assert os.environ.get("DTWIN_KAFKA__BOOTSTRAP_SERVERS") != broker.bootstrap_servers

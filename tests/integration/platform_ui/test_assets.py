@@ -204,6 +204,44 @@ async def test_what_is_downloaded_changes_nothing_when_it_is_uploaded(agent: tup
     assert len(kept["absent"]) == 7
 
 
+async def test_a_file_places_things_moves_them_once_and_is_downloaded_with_their_places(
+    agent: tuple[Browser, str], ask: Callable[..., httpx2.Response]
+) -> None:
+    browser, system = agent
+    path = f"/systems/{system}/instances"
+    document = json.loads(json.dumps(FILE))
+    # Two Things may call their places the same and be elsewhere.
+    hall = {"latitude": 47.8, "longitude": 13.05, "name": "Hall"}
+    document["Things"]["car"]["Location"] = hall
+    document["Things"]["trailer"] = {
+        "name": "Trailer",
+        "description": "d",
+        "Location": hall | {"latitude": 48},
+    }
+
+    async def places() -> dict[str, tuple[str, float, float]]:
+        things = (await browser.get(f"/api/v1/systems/{system}/things")).json()["items"]
+        found = {one["name"].rpartition(".")[2]: one["place"] for one in things}
+        return {name: (one["name"], one["latitude"], one["longitude"]) for name, one in found.items()}
+
+    for expected in ((8, 0, 0), (0, 0, 8)):
+        told = (await by_program(browser, "POST", path, document)).json()
+        assert (told["new"], told["changed"], told["same"]) == expected, told
+        assert await places() == {"Main": ("Hall", 47.8, 13.05), "Trailer": ("Hall", 48.0, 13.05)}
+    del document["Things"]["trailer"]["Location"]
+    document["Things"]["car"]["Location"] = {"latitude": 47.9, "longitude": 13.05}
+    for expected in ((0, 1, 7), (0, 0, 8)):
+        told = (await by_program(browser, "POST", path, document)).json()
+        assert (told["new"], told["changed"], told["same"]) == expected, told
+        moved = (f"{system}.Main place", 47.9, 13.05)
+        assert await places() == {"Main": moved, "Trailer": ("Hall", 48.0, 13.05)}
+    history = ask("GET", f"HistoricalLocations?$filter=Thing/name eq '{system}.Main'&$count=true").json()
+    assert history["@iot.count"] == 2
+    downloaded = json.loads((await browser.get(f"/api/v1{path}")).text)["Things"]
+    assert downloaded["Main"]["Location"] == {"latitude": 47.9, "longitude": 13.05}
+    assert downloaded["Trailer"]["Location"] == hall | {"latitude": 48}
+
+
 async def test_a_changed_file_changes_what_differs_and_no_more(
     agent: tuple[Browser, str], ask: Callable[..., httpx2.Response]
 ) -> None:

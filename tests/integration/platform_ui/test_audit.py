@@ -132,7 +132,7 @@ async def test_writers_of_the_log_cannot_wait_for_each_other_crosswise(sessions:
             await session.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": second})
             await session.commit()
 
-    await asyncio.wait_for(asyncio.gather(work(71, 72), work(73, 72)), 10)
+    await asyncio.wait_for(asyncio.gather(work(71, 72), work(73, 72)), 60)
     assert await checked(sessions) == 3
 
 

@@ -21,7 +21,10 @@ import pytest
 from platform_ui.app import create_app
 from platform_ui.settings import PlatformSettings
 from setup.local.kafka import LocalKafka
+from setup.local.ports import LOOPBACK, any_free_port, is_answering
+from setup.local.processes import log_tail, start_process
 from tests.integration.platform_ui.hostile_world import PASSWORD, RunningSite
+from tests.mosquitto import find_mosquitto_pub
 from tests.sensorthings_service import running_service
 
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres, pytest.mark.slow, pytest.mark.timeout(180)]
@@ -106,10 +109,12 @@ def sensorthings(
 
 @pytest.fixture(scope="module")
 def platform(
+    *,
     platform_database: str,
     broker: LocalKafka,
     sensorthings: str,
     admin_token: str,
+    mqtt_port: int,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[str]:
     assert broker.trust is not None
@@ -120,6 +125,7 @@ def platform(
         "DTWIN_PLATFORM__ATTEMPTS_PER_ADDRESS": "100000",
         "DTWIN_SENSORTHINGS__URL": sensorthings,
         "DTWIN_SENSORTHINGS__TOKEN": admin_token,
+        "DTWIN_MQTT__URL": f"mqtts://{LOOPBACK}:{mqtt_port}",
         "DTWIN_RUNNER__DIRECTORY": str(tmp_path_factory.mktemp("runner")),
         "DTWIN_PKI__DIRECTORY": str(broker.trust.directory),
         "DTWIN_PKI__PASSPHRASE_FILE": str(broker.trust.passphrase_file),
@@ -129,10 +135,64 @@ def platform(
         yield address
 
 
+@pytest.fixture(scope="module")
+def mqtt_port() -> int:
+    return any_free_port()
+
+
+@pytest.fixture(scope="module")
+def mqtt(
+    *,
+    platform: str,
+    platform_database: str,
+    broker: LocalKafka,
+    sensorthings: str,
+    admin_token: str,
+    mqtt_port: int,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[None]:
+    """Run the local MQTT broker and the bridge, as the local stack does."""
+    assert broker.trust is not None
+    folder = tmp_path_factory.mktemp("mqtt")
+    files = broker.trust.service("mqtt-broker")
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("DTWIN_")},
+        "DTWIN_PLATFORM__DATABASE_URL": platform_database,
+        "DTWIN_SENSORTHINGS__URL": sensorthings,
+        "DTWIN_SENSORTHINGS__TOKEN": admin_token,
+        "DTWIN_MQTT__URL": f"mqtts://{LOOPBACK}:{mqtt_port}",
+        "DTWIN_MQTT__FOLDER": str(folder / "bridge"),
+        **broker.environment("mqtt"),
+        **broker.trust.service("mqtt").mqtt_environment(),
+    }
+    (folder / "bridge").mkdir()
+    serve = ["--port", str(mqtt_port), "--data", str(folder / "data"), "--ca", str(files.authority)]
+    serve += ["--certificate", str(files.certificate), "--key", str(files.key)]
+    commands = {"broker": ["adapters.mqtt.local_broker", *serve], "bridge": ["adapters.mqtt", "run"]}
+    running = []
+    try:
+        for name, command in commands.items():
+            log = folder / f"{name}.log"
+            process = start_process(
+                [sys.executable, "-m", *command],
+                log_file=log,
+                environment=environment,
+                folder=Path(__file__).parents[3],
+            )
+            running.append(process)
+            until(lambda: is_answering(mqtt_port), lambda log=log: log_tail(log, 40))  # type: ignore[misc]
+        # What is published before the bridge has a session at the broker reaches nobody.
+        until(lambda: " as dtwin-bridge\n" in log_tail(log, 100), lambda: log_tail(log, 40))
+        yield
+    finally:
+        for process in running:
+            process.end()
+
+
 @pytest.fixture
 def person(platform: str, word: Callable[[], str]) -> Iterator[Person]:
     enterprise = word()
-    with httpx2.Client(base_url=platform, timeout=30) as browser:
+    with httpx2.Client(base_url=platform, timeout=60) as browser:
         found = Person(browser, f"cz.{enterprise}.Fleet.Car1")
         found.submit(
             "/signup",
@@ -149,7 +209,7 @@ def person(platform: str, word: Callable[[], str]) -> Iterator[Person]:
 
 
 def until(holds: Callable[[], bool], what: Callable[[], str]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while not holds():
         assert time.monotonic() < deadline, what()
         time.sleep(0.2)
@@ -162,17 +222,18 @@ def download(person: Person, folder: Path) -> None:
     until(lambda: person.checks()["Kafka's access rules for it"] is True, person.connection)
 
 
-def run(lines: str, folder: Path) -> str:
-    """Paste lines into a terminal."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+def run(lines: str, folder: Path, *, programs: Path | None = None, **more: str) -> str:
+    """Paste lines into a terminal that has further programs."""
+    own = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    path = own if programs is None else f"{own}{os.pathsep}{programs}"
     kept = {name: value for name, value in os.environ.items() if not name.startswith("DTWIN_")}
     done = subprocess.run(
         ["bash", "-e", "-c", lines],
         cwd=folder,
-        env=kept | {"PATH": path},
+        env=kept | {"PATH": path} | more,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 0, f"{lines}\n{done.stdout}\n{done.stderr}"
@@ -213,6 +274,22 @@ def test_the_curl_lines_as_displayed_send_a_record_and_the_page_turns_green(
     assert "<dd>car_1-http</dd>" in shown
     record = person.http.get(f"/api/v1{person.page}/connection").json()["record"]
     assert (record["result"], record["unit"]) == ("21.5", "°C")
+
+
+@pytest.mark.parametrize("chosen", ["mqtt-send", "mqtt-python"])
+def test_the_mqtt_lines_as_displayed_send_a_record_and_the_page_turns_green(
+    person: Person, tmp_path: Path, mqtt: None, chosen: str
+) -> None:
+    download(person, tmp_path)
+    describe, *sending = person.snippets("mqtt")
+    run(describe, tmp_path)
+    program, more = find_mosquitto_pub()
+    lines = sending[["mqtt-send", "mqtt-python"].index(chosen)]
+    run(lines, tmp_path / person.folder, programs=program.parent, **more)
+    until(lambda: "data-arrived" in person.connection(), person.connection)
+    shown = person.connection()
+    assert "<strong>21.5</strong> °C" in shown
+    assert "<dd>car_1-mqtt</dd>" in shown
 
 
 def test_who_waits_in_vain_is_told_what_is_there_and_what_is_not(person: Person, tmp_path: Path) -> None:

@@ -105,6 +105,20 @@ async def test_a_record_of_the_clients_own_datastream_is_shown_decoded(
     assert f"{system}.Main.Speed" in found["recognised_by"]
 
 
+async def test_the_first_record_of_a_device_that_says_nothing_counts_while_nobody_else_can_have_sent_it(
+    browser: Browser, page: str, system: str, reader: MemoryTopicReader
+) -> None:
+    at = datetime.now(UTC)
+    reader.add(f"{system}.int", f"{system}.Main.Speed", {"result": 80, "phenomenonTime": at.isoformat()}, at)
+    part = {"HX-Request": "true"}
+    assert "It has arrived" in (await browser.get(f"{page}/connection", **part)).text
+    await browser.add(f"/systems/{system}/clients/new", name="car_2")
+    shown = (await browser.get(f"{page}/connection", **part)).text
+    assert "It has arrived" not in shown, "it may be of the other one"
+    assert "1 that this or another client app has sent; the newest: Main.Speed" in shown
+    assert (await browser.get(f"/api/v1{page}/connection")).json()["record"] is None
+
+
 async def test_dead_letters_of_its_datastreams_are_named_with_the_reason(
     browser: Browser, page: str, system: str, reader: MemoryTopicReader
 ) -> None:

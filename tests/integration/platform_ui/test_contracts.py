@@ -1,7 +1,6 @@
 """The life of a contract, by pages and API, on a real database: who sees, writes, signs and ends it."""
 
 import asyncio
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -16,26 +15,26 @@ from platform_ui.contracts.terms import digest_of
 from platform_ui.db import now
 from platform_ui.errors import ConflictError
 from streamhub.preview import LastRecords
-from tests.integration.platform_ui.agreements import agree, call, propose, revoke, sign, with_system
-from tests.integration.platform_ui.doubles import Browser
+from tests.integration.platform_ui.agreements import (
+    MakeBrowser,
+    Word,
+    agree,
+    call,
+    propose,
+    revoke,
+    shown,
+    sign,
+    two_sides,
+    with_system,
+)
 
 pytestmark = pytest.mark.postgres
-MakeBrowser = Callable[[], Browser]
-Word = Callable[[], str]
-
-
-async def shown(browser: Browser, contract: str) -> dict[str, object]:
-    answer = await browser.get(f"/api/v1/contracts/{contract}")
-    assert answer.status_code == 200, answer.text
-    found: dict[str, object] = answer.json()
-    return found
 
 
 async def test_a_contract_lives_from_the_request_to_its_revocation_and_keeps_every_version(
     new_browser: MakeBrowser, word: Word
 ) -> None:
-    giver, taker = new_browser(), new_browser()
-    provider, consumer = await with_system(giver, word), await with_system(taker, word)
+    giver, taker, provider, consumer = await two_sides(new_browser, word)
     contract = await propose(taker, provider, consumer, predicate="result < 40")
     page = f"/contracts/{contract}"
     assert (await giver.get(page)).status_code == 404, "a draft is seen by who writes it alone"
@@ -70,8 +69,7 @@ async def test_a_contract_lives_from_the_request_to_its_revocation_and_keeps_eve
 async def test_a_signature_is_over_the_digest_of_the_canonical_terms(
     new_browser: MakeBrowser, word: Word, site: FastAPI
 ) -> None:
-    giver, taker = new_browser(), new_browser()
-    provider, consumer = await with_system(giver, word), await with_system(taker, word)
+    giver, taker, provider, consumer = await two_sides(new_browser, word)
     contract = await agree(giver, taker, provider, consumer)
     async with site.state.sessions() as session:
         user = await accounts.find_by_email(session, (await giver.get("/api/v1/session")).json()["email"])
@@ -86,8 +84,7 @@ async def test_a_signature_is_over_the_digest_of_the_canonical_terms(
 async def test_terms_that_were_tampered_with_are_not_signed(
     new_browser: MakeBrowser, word: Word, site: FastAPI
 ) -> None:
-    giver, taker = new_browser(), new_browser()
-    provider, consumer = await with_system(giver, word), await with_system(taker, word)
+    _giver, taker, provider, consumer = await two_sides(new_browser, word)
     contract = await propose(taker, provider, consumer, predicate="result < 4")
     async with site.state.sessions() as session:
         damaged = update(ContractVersion).where(ContractVersion.contract_id == contract)
@@ -118,8 +115,7 @@ async def test_a_contract_of_others_looks_as_if_it_were_not_there(
 async def test_a_request_tells_nothing_about_which_systems_exist(
     new_browser: MakeBrowser, word: Word
 ) -> None:
-    giver, taker = new_browser(), new_browser()
-    provider, consumer = await with_system(giver, word), await with_system(taker, word)
+    _giver, taker, provider, consumer = await two_sides(new_browser, word)
     answers = []
     for name in (provider, f"cz.{word()}.Fleet.Car1"):
         contract = await propose(taker, name, consumer)
@@ -133,8 +129,7 @@ async def test_a_request_tells_nothing_about_which_systems_exist(
 async def test_who_operates_neither_system_or_both_of_one_company_writes_no_contract(
     new_browser: MakeBrowser, word: Word
 ) -> None:
-    giver, taker = new_browser(), new_browser()
-    provider, consumer = await with_system(giver, word), await with_system(taker, word)
+    giver, taker, provider, consumer = await two_sides(new_browser, word)
     fields = {"purpose": "p", "provider": provider, "consumer": f"at.{word()}.Some.Where"}
     answer = await taker.add("/contracts/new", **fields)
     assert answer.status_code == 422
@@ -184,8 +179,7 @@ async def test_a_person_of_both_sides_signs_for_each_of_them(new_browser: MakeBr
 
 
 async def test_one_signs_for_ones_own_side_only(new_browser: MakeBrowser, word: Word) -> None:
-    giver, taker = new_browser(), new_browser()
-    provider, consumer = await with_system(giver, word), await with_system(taker, word)
+    giver, taker, provider, consumer = await two_sides(new_browser, word)
     contract = await propose(taker, provider, consumer)
     assert await sign(taker, contract, "provider") == 403
     await sign(taker, contract, "consumer")
@@ -193,8 +187,7 @@ async def test_one_signs_for_ones_own_side_only(new_browser: MakeBrowser, word: 
 
 
 async def test_what_was_changed_meanwhile_is_not_signed(new_browser: MakeBrowser, word: Word) -> None:
-    giver, taker = new_browser(), new_browser()
-    provider, consumer = await with_system(giver, word), await with_system(taker, word)
+    giver, taker, provider, consumer = await two_sides(new_browser, word)
     contract = await propose(taker, provider, consumer)
     await sign(taker, contract, "consumer")
     page = f"/contracts/{contract}"
@@ -209,8 +202,7 @@ async def test_what_was_changed_meanwhile_is_not_signed(new_browser: MakeBrowser
 async def test_two_who_sign_at_once_bring_it_into_force_and_nobody_signs_twice(
     new_browser: MakeBrowser, word: Word, site: FastAPI
 ) -> None:
-    giver, taker = new_browser(), new_browser()
-    provider, consumer = await with_system(giver, word), await with_system(taker, word)
+    giver, taker, provider, consumer = await two_sides(new_browser, word)
     contract = await propose(taker, provider, consumer)
     await sign(taker, contract, "consumer")
     page = f"/contracts/{contract}"
@@ -243,8 +235,7 @@ def found_codes(found: list[bool | str]) -> list[str]:
 async def test_a_contract_whose_end_has_come_is_not_in_force_at_once_and_then_ended(
     new_browser: MakeBrowser, word: Word, site: FastAPI
 ) -> None:
-    giver, taker = new_browser(), new_browser()
-    provider, consumer = await with_system(giver, word), await with_system(taker, word)
+    giver, taker, provider, consumer = await two_sides(new_browser, word)
     end = (now() + timedelta(hours=1)).isoformat()
     contract = await agree(giver, taker, provider, consumer, ends_at=end)
     async with site.state.sessions() as session:
@@ -260,8 +251,7 @@ async def test_a_contract_whose_end_has_come_is_not_in_force_at_once_and_then_en
 async def test_a_request_is_declined_with_a_reason_and_a_draft_is_taken_back_unseen(
     new_browser: MakeBrowser, word: Word
 ) -> None:
-    giver, taker = new_browser(), new_browser()
-    provider, consumer = await with_system(giver, word), await with_system(taker, word)
+    giver, taker, provider, consumer = await two_sides(new_browser, word)
     sent, draft = await propose(taker, provider, consumer), await propose(taker, provider, consumer)
     await sign(taker, sent, "consumer")
     body = {"side": "provider", "reason": "too much"}
@@ -275,8 +265,7 @@ async def test_a_request_is_declined_with_a_reason_and_a_draft_is_taken_back_uns
 async def test_a_system_with_a_contract_in_force_is_not_deleted_and_with_an_ended_one_is(
     new_browser: MakeBrowser, word: Word
 ) -> None:
-    giver, taker = new_browser(), new_browser()
-    provider, consumer = await with_system(giver, word), await with_system(taker, word)
+    giver, taker, provider, consumer = await two_sides(new_browser, word)
     contract = await agree(giver, taker, provider, consumer)
     assert (await giver.add(f"/systems/{provider}/delete")).status_code == 409
     await revoke(taker, contract, "consumer")
@@ -304,8 +293,7 @@ async def test_the_provider_previews_in_full_and_the_consumer_masked_once_the_pr
     new_browser: MakeBrowser, word: Word, site: FastAPI
 ) -> None:
     site.state.records = MemoryRecords()
-    giver, taker = new_browser(), new_browser()
-    provider, consumer = await with_system(giver, word), await with_system(taker, word)
+    giver, taker, provider, consumer = await two_sides(new_browser, word)
     terms = {"datastreams": f"{provider}.Main.Temperature", "predicate": "result < 4"}
     contract = await propose(taker, provider, consumer, **terms)
     page = f"/contracts/{contract}/preview"

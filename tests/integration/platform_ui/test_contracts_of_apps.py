@@ -100,7 +100,7 @@ async def test_an_app_runs_with_the_terms_of_its_contract_and_stops_when_it_is_r
     await site.state.enforcement.enforce()
     assert runner.statuses[app_id].desired == "stopped"
     text = (await giver.get(page)).text
-    assert f"contract {contract}" in text
+    assert f'the contract <a href="/contracts/{contract}">' in text
     assert "request a contract" in text
     answer = await giver.post(f"{page}/deploy", page)
     assert answer.status_code == 409

@@ -186,6 +186,7 @@ async def test_an_archive_has_all_that_a_device_needs_and_its_key_is_nowhere_els
     assert json.loads(files["configuration.json"])["client_name"] == "car_1"
     assert "DTWIN_KAFKA__SSL_KEY_FILE=key.pem" in files["client.env"]
     assert "DTWIN_PLATFORM__URL=http://site.test" in files["client.env"]
+    assert "DTWIN_SENSORTHINGS__URL=http" in files["client.env"]
     async with site.state.sessions() as session:
         row = await session.get(IssuedCertificate, f"{certificate.serial_number:x}")
     assert (row.name, row.epoch, row.origin) == (name_of(page), 1, "archive")

@@ -82,7 +82,8 @@ async def test_what_belongs_to_another_company_is_never_found(new_browser: MakeB
         of_others = [title for title in await titles(eve, q) if company in title or "car_1" in title]
         assert of_others == [], q
     assert await titles(eve, draft, "contract") == []  # a draft of the other side
-    assert await titles(sue, draft, "contract") == ["Car1 to Lorry1"]
+    assert await titles(sue, draft, "contract") == ["Car1 → Lorry1: To know about ice"]
+    assert await titles(sue, "know ice", "contract") == ["Car1 → Lorry1: To know about ice"]
     assert await titles(sue, car, "system") == [car]
     assert await titles(sue, "car_1", "client") == ["car_1"]
     assert await titles(sue, company, "company") == [company]

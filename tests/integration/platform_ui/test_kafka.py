@@ -20,7 +20,7 @@ from platform_ui.systems.units import UnitDirectory
 from tests.kafka_clients import connection
 
 NewSystem = Callable[[], str]
-TIMEOUT_S = 30.0
+TIMEOUT_S = 90.0
 
 
 @pytest.fixture
@@ -39,10 +39,10 @@ def test_topics_are_made_with_their_partitions_and_kept_by_age(
     kafka_bootstrap: str, made: SystemTopics
 ) -> None:
     admin = AdminClient(connection(kafka_bootstrap))
-    listing = admin.list_topics(timeout=10).topics
+    listing = admin.list_topics(timeout=30).topics
     assert [len(listing[name].partitions) for name in made.all()] == [3, 3, 1, 3]
     resource = ConfigResource(ResourceType.TOPIC, made.internal)
-    configuration = admin.describe_configs([resource])[resource].result(timeout=10)
+    configuration = admin.describe_configs([resource])[resource].result(timeout=30)
     assert configuration["cleanup.policy"].value == "delete"
 
 
@@ -125,7 +125,7 @@ def produce(kafka_bootstrap: str, topic: str, key: str, count: int, *, first: in
         value = json.dumps({"phenomenonTime": "2026-01-02T03:04:05Z", "result": number})
         headers: list[tuple[str, str | bytes | None]] = [("dt-app", b"a.bb.cc.dd.app")]
         producer.produce(topic, key=key, value=value, partition=0, headers=headers)
-    assert producer.flush(10) == 0
+    assert producer.flush(60) == 0
 
 
 async def test_a_tail_begins_with_the_latest_records_and_goes_on_with_new_ones(

@@ -179,7 +179,7 @@ async def test_details_come_as_a_part_and_as_a_page(new_browser: MakeBrowser, wo
         assert "Why this line is there" in text
         assert f"lets share write {target}.ext" in text
     reading = f"/lineage?pick={quote(f'{source}>{source}.share')}"
-    assert f"Contract {contract}, version 1, lets {target} have it." in (await giver.get(reading)).text
+    assert f"({contract}), version 1, lets {target} have it." in (await giver.get(reading)).text
 
 
 async def test_one_can_look_back_to_before_a_contract_and_an_app(
@@ -187,7 +187,7 @@ async def test_one_can_look_back_to_before_a_contract_and_an_app(
 ) -> None:
     giver, _, source, target, contract = await both_sides(new_browser, word)
     facts = (await giver.get(f"/lineage?focus={source}")).text
-    assert f"{contract} version 1 came into force" in facts
+    assert f"({contract}) came into force" in facts
     assert "version 1 of share was saved" in facts
     before = quote((datetime.now(UTC) - timedelta(days=1)).isoformat())
     assert await edges(giver, f"?at={before}") == {}

@@ -1,6 +1,7 @@
 """A contract as a negotiation of two sides: whose turn, what differs, notes, declining, renewing, trying."""
 
-from collections.abc import Callable
+import html
+import re
 from datetime import timedelta
 
 import pytest
@@ -9,27 +10,27 @@ from sqlalchemy import update
 
 from platform_ui.contracts.models import ContractVersion
 from platform_ui.db import now
-from tests.integration.platform_ui.agreements import agree, call, propose, revoke, sign, with_system
-from tests.integration.platform_ui.doubles import Browser
+from tests.integration.platform_ui.agreements import (
+    MakeBrowser,
+    Word,
+    agree,
+    call,
+    propose,
+    revoke,
+    shown,
+    sign,
+    two_sides,
+    with_system,
+)
 from tests.integration.platform_ui.test_offers import MemoryRecords
 
 pytestmark = pytest.mark.postgres
-MakeBrowser = Callable[[], Browser]
-Word = Callable[[], str]
-
-
-async def shown(browser: Browser, contract: str) -> dict[str, object]:
-    answer = await browser.get(f"/api/v1/contracts/{contract}")
-    assert answer.status_code == 200, answer.text
-    found: dict[str, object] = answer.json()
-    return found
 
 
 async def test_both_sides_counter_each_other_until_both_have_signed_one_version(
     new_browser: MakeBrowser, word: Word
 ) -> None:
-    giver, taker = new_browser(), new_browser()
-    provider, consumer = await with_system(giver, word), await with_system(taker, word)
+    giver, taker, provider, consumer = await two_sides(new_browser, word)
     contract = await propose(taker, provider, consumer, predicate="result < 40", note="All of it, please.")
     page = f"/contracts/{contract}"
     assert ((await shown(taker, contract))["turn"], "Your turn" in (await taker.get(page)).text) == (
@@ -70,8 +71,7 @@ async def test_both_sides_counter_each_other_until_both_have_signed_one_version(
 async def test_a_contract_that_is_revoked_after_a_declined_version_shows_the_terms_that_held(
     new_browser: MakeBrowser, word: Word
 ) -> None:
-    giver, taker = new_browser(), new_browser()
-    provider, consumer = await with_system(giver, word), await with_system(taker, word)
+    giver, taker, provider, consumer = await two_sides(new_browser, word)
     contract = await agree(giver, taker, provider, consumer, purpose="What held.")
     page = f"/contracts/{contract}"
     await taker.post(f"{page}/change", f"{page}/change", purpose="What was declined.", version="1")
@@ -94,8 +94,7 @@ async def test_a_contract_that_is_revoked_after_a_declined_version_shows_the_ter
 async def test_a_contract_that_ends_soon_is_renewed_with_the_same_terms_and_a_later_end(
     new_browser: MakeBrowser, word: Word, site: FastAPI
 ) -> None:
-    giver, taker = new_browser(), new_browser()
-    provider, consumer = await with_system(giver, word), await with_system(taker, word)
+    giver, taker, provider, consumer = await two_sides(new_browser, word)
     later = (now() + timedelta(days=300)).strftime("%Y-%m-%dT%H:%M:%SZ")
     contract = await agree(giver, taker, provider, consumer, ends_at=later, predicate="result < 4")
     page = f"/contracts/{contract}"
@@ -156,3 +155,50 @@ async def test_the_form_of_a_new_contract_is_filled_in_by_its_address(
     query = f"consumer={consumer}&provider=at.bb.Cc.Dd&datastreams=at.bb.Cc.Dd.Main.X&purpose=Ice"
     text = (await taker.get(f"/contracts/new?{query}")).text
     assert all(f">{word}</textarea>" in text for word in ("at.bb.Cc.Dd.Main.X", "Ice"))
+
+
+async def test_a_contract_is_called_by_its_systems_and_its_purpose_wherever_it_is_met(
+    new_browser: MakeBrowser, word: Word
+) -> None:
+    giver, taker, provider, consumer = await two_sides(new_browser, word)
+    contract = await propose(taker, provider, consumer, purpose="Car 1 warns <of> ice.")
+    page, phrase = f"/contracts/{contract}", "Car1 → Car1: Car 1 warns <of> ice"
+    draft = html.unescape((await taker.get(page)).text)
+    assert "Give up the draft" in draft
+    assert "Decline version" not in draft
+    await sign(taker, contract, "consumer")
+    for address in (page, f"{page}/change", "/dashboard", f"/find?q={contract}", "/find?q=warns+ice"):
+        text = html.unescape((await giver.get(address)).text).replace("</strong>", "")
+        assert phrase in text, address
+        assert contract in text, address
+    for address in ("/contracts", f"/systems/{consumer}?show=contracts", f"/contracts?q={contract}"):
+        text = html.unescape((await taker.get(address)).text).replace("</strong>", "")
+        assert re.search(f"{phrase} <small class=.contract-id.>{contract}</small>", text), address
+        assert f'title="{provider} → {consumer}"' in text, address
+    assert (await shown(giver, contract))["title"] == phrase
+
+    await sign(giver, contract, "provider")
+    change = {"purpose": "Something else.", "version": "1"}
+    await taker.post(f"{page}/change", f"{page}/change", **change)
+    assert (await shown(giver, contract))["title"] == phrase, "a proposal does not rename what holds"
+    await sign(taker, contract, "consumer", 2)
+    await sign(giver, contract, "provider", 2)
+    assert (await shown(giver, contract))["title"] == "Car1 → Car1: Something else"
+
+
+async def test_a_contract_leads_to_the_app_that_carries_it_and_once_ended_to_another_one_like_it(
+    new_browser: MakeBrowser, word: Word
+) -> None:
+    giver, taker, provider, consumer = await two_sides(new_browser, word)
+    contract = await agree(giver, taker, provider, consumer, predicate="result < 4", fields="road")
+    page = f"/contracts/{contract}"
+    text = html.unescape((await giver.get(page)).text)
+    app = f"/systems/{provider}/apps/new?target_system={consumer}"
+    assert f'href="{app}"' in text
+    assert f'value="{consumer}"' in (await giver.get(app)).text
+    await revoke(giver, contract, "provider")
+    again = re.search(r'href="(/contracts/new\?[^"]+)"', (await taker.get(page)).text)
+    assert again
+    form = (await taker.get(html.unescape(again[1]))).text
+    for value in (provider, consumer, "To know about ice.", "result &lt; 4", "road"):
+        assert value in form

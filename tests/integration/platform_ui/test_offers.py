@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from platform_ui.errors import MetadataError
 from streamhub.preview import LastRecords
-from tests.integration.platform_ui.agreements import call, sign, with_system
+from tests.integration.platform_ui.agreements import call, sign, two_sides, with_system
 from tests.integration.platform_ui.doubles import Browser
 
 pytestmark = pytest.mark.postgres
@@ -202,8 +202,7 @@ async def test_a_request_becomes_a_contract_with_the_terms_of_the_offer_signed_b
     new_browser: MakeBrowser, word: Word, metadata_service: MemoryMetadataService
 ) -> None:
     del metadata_service
-    giver, taker = new_browser(), new_browser()
-    provider, consumer = await with_system(giver, word), await with_system(taker, word)
+    giver, taker, provider, consumer = await two_sides(new_browser, word)
     terms: dict[str, Any] = {"predicate": "result < 4", "purposes": ["To warn of ice."], "fields": ["road"]}
     offer = await offered(giver, provider, **terms)
     form = (await taker.get(f"/catalogue/{offer}/request")).text

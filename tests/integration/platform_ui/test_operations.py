@@ -18,9 +18,12 @@ from platform_ui.credentials.models import IssuedCertificate
 from platform_ui.db import now
 from platform_ui.flows.figures import AppRate, FlowSnapshot, TopicRate
 from platform_ui.operations.watch import Watch
+from platform_ui.part_settings import PartSettings
 from platform_ui.pki.authority import Authority
 from platform_ui.pki.names import Identity, Kind
 from platform_ui.settings import PlatformSettings
+from setup.local.ports import any_free_port
+from streamhub.engine.progress import AppProgress
 from tests.integration.platform_ui.agreements import Word, call, with_system
 from tests.integration.platform_ui.conftest import MakeBrowser
 from tests.integration.platform_ui.doubles import Browser, MemoryMetadata, MemoryRunner, MemoryTopics
@@ -106,6 +109,34 @@ async def test_parts_that_are_away_are_named_first_with_how_to_mend_them(
     page = (await operator.get("/platform")).text
     assert "python -m streamhub runner" in page
     assert page.index("No runner looks after") < page.index("PostgreSQL answers")
+
+
+async def test_parts_beside_the_platform_are_shown_where_there_are_some(
+    site: FastAPI, new_browser: MakeBrowser, word: Word, tmp_path: Path
+) -> None:
+    operator, member = await person(site, new_browser(), word, is_operator=True), new_browser()
+    await member.sign_up(word())
+    beside = {"recorder", "elasticsearch_sink", "mqtt_bridge", "mqtt_broker"}
+    assert not beside & set(await levels(operator)), "nobody told of them"
+    file = tmp_path / "recorder.json"
+    file.write_text(AppProgress(pid=1, state="running", updated_at=now(), lag=0).to_json())
+    parts = PartSettings(
+        recorder=file, bridge=tmp_path / "none", broker=f"mqtts://127.0.0.1:{any_free_port()}"
+    )
+    site.state.settings = replace(site.state.settings, parts=parts)
+    site.state.watch = Watch(site.state)
+    found = await levels(operator)
+    assert {part: found[part] for part in beside & set(found)} == {
+        "recorder": "ok",
+        "mqtt_bridge": "failed",
+        "mqtt_broker": "failed",
+    }
+    page = (await operator.get("/platform")).text
+    assert "see that DTWIN_MQTT__URL names it" in page
+    assert page.index("dtwin bridge mqtt run") < page.index("Since its start read: 0")
+    seen = (await member.get("/platform")).text
+    assert "MQTT bridge" in seen
+    assert "dtwin bridge mqtt run" not in seen, "how to mend it is for operators"
 
 
 async def test_a_part_keeps_since_when_it_is_as_it_is(

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from email.message import Message
@@ -54,6 +53,26 @@ async def test_each_role_of_a_company_may_what_it_is_for(new_browser: MakeBrowse
     fields = {"company": company, "workcenter": "Fleet", "station": "Car2"}
     assert (await member.add("/systems/new", **fields)).status_code == 422
     assert (await admin.add("/systems/new", **fields)).url.path == f"/systems/{company}.Fleet.Car2"
+
+
+async def test_a_refused_form_leads_back_to_its_page_but_never_to_others(
+    new_browser: MakeBrowser, word: Word
+) -> None:
+    owner = new_browser()
+    members = f"/companies/{await company_of(owner, word)}/members"
+    own = (await owner.get("/api/v1/session")).json()["email"]
+    us = str(owner.http.base_url).rstrip("/")
+    for came_from, back in (
+        (f"{us}{members}?q=a&b", f"{members}?q=a&amp;b"),
+        (f"https://elsewhere.test{members}", None),
+        (f"{us}//elsewhere.test", None),
+        ("http://[", None),
+    ):
+        owner.http.headers["Referer"] = came_from
+        refused = await owner.post(f"{members}/{own}/remove", members)
+        assert refused.status_code == 409
+        assert ("Back to the page" in refused.text) == (back is not None)
+        assert back is None or f'href="{back}"' in refused.text
 
 
 async def test_the_last_owner_stays_and_admins_neither_remove_nor_make_owners(
@@ -115,10 +134,8 @@ async def test_a_member_who_is_removed_loses_company_and_systems_with_the_next_r
         f"/api/v1/systems/{company}.Fleet.Car1",
     )
     assert [(await member.get(path)).status_code for path in paths] == [200] * 3
-    start = time.monotonic()
     await owner.post(f"/companies/{company}/members/{email}/remove", f"/companies/{company}/members")
     assert [(await member.get(path)).status_code for path in paths] == [404] * 3
-    assert time.monotonic() - start < 5
 
 
 class QuietTails:
@@ -144,7 +161,7 @@ async def test_a_live_tail_ends_when_its_watcher_is_removed_and_stays_until_then
     await asyncio.sleep(0.5)
     assert not watching.done()
     await agent.post(f"{members}/{email}/remove", members)
-    answer = await asyncio.wait_for(watching, 5)
+    answer = await asyncio.wait_for(watching, 60)
     assert answer.text.endswith("event: closed\ndata: {}\n\n")
 
 

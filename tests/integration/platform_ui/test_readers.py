@@ -4,7 +4,16 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.integration.platform_ui.agreements import agree, call, propose, revoke, sign, with_system
+from platform_ui.acls.compiling import SERVICES
+from tests.integration.platform_ui.agreements import (
+    agree,
+    call,
+    propose,
+    revoke,
+    sign,
+    two_sides,
+    with_system,
+)
 from tests.integration.platform_ui.doubles import Browser
 
 pytestmark = pytest.mark.postgres
@@ -33,10 +42,12 @@ async def test_everybody_who_may_read_is_listed_with_the_clause_that_allows_it(
     found = await readers(giver, provider)
     client, app = f"User:client.{provider}.car_1", f"User:app.{provider}.share"
     assert set(found) >= {seen_by, client, app, consumer}
+    assert set(found) >= {service.principal for service in SERVICES}, "the platform reads it too"
     assert found[consumer]["limits"] == "where result < 4; of 1 Datastreams"
     because = found[consumer]["because"]
     assert isinstance(because, list)
-    assert because[0]["text"].startswith(f"contract {contract}, version 1, signed by ")
+    assert because[0]["text"].startswith("contract “Car1 → Car1: ")
+    assert f"({contract}), version 1, signed by " in because[0]["text"]
     assert because[0]["address"] == f"/contracts/{contract}"
     assert because[1]["address"] == f"/systems/{provider}/apps/share"
     assert consumer in await readers(viewer, name)
@@ -44,6 +55,7 @@ async def test_everybody_who_may_read_is_listed_with_the_clause_that_allows_it(
     page = (await giver.get(f"/explain/readers?resource={name}")).text
     assert f'href="/contracts/{contract}"' in page
     assert "where result &lt; 4" in page
+    assert "service.recorder" in page
     await revoke(taker, contract, "consumer")
     assert consumer not in await readers(giver, provider)
 
@@ -76,8 +88,7 @@ async def test_for_whom_one_may_ask_is_suggested_by_a_part_of_the_name(
 async def test_an_answer_is_a_chain_of_clauses_with_their_pages_or_a_button_to_what_is_missing(
     new_browser: MakeBrowser, word: Word
 ) -> None:
-    giver, taker = new_browser(), new_browser()
-    provider, consumer = await with_system(giver, word), await with_system(taker, word)
+    giver, taker, provider, consumer = await two_sides(new_browser, word)
     asked = f"who={consumer}&action=receive&resource={provider}.Main.Temperature"
     page = (await taker.get(f"/explain?{asked}")).text
     link = f'href="/contracts/new?provider={provider}&amp;consumer={consumer}"'
@@ -93,3 +104,38 @@ async def test_an_answer_is_a_chain_of_clauses_with_their_pages_or_a_button_to_w
         ("role", f"/systems/{provider}"),
         ("contract", f"/contracts/{contract}"),
     ]
+
+
+async def test_the_giving_side_learns_why_the_other_receives_and_no_more(
+    new_browser: MakeBrowser, word: Word
+) -> None:
+    giver, taker, stranger = new_browser(), new_browser(), new_browser()
+    provider, consumer = await with_system(giver, word), await with_system(taker, word)
+    await stranger.sign_up(word())
+    await taker.add(f"/systems/{consumer}/clients/new", name="secret_client")
+    of_none = f"cz.{word()}.Fleet.Car1"
+
+    async def ask(browser: Browser, who: str, record: str = "") -> dict[str, object]:
+        resource = f"{provider}.Main.Temperature"
+        fields = f"who={who}&action=receive&resource={resource}&record={record}"
+        answer = await browser.get(f"/api/v1/explain?{fields}")
+        assert answer.status_code == 200, answer.text
+        found: dict[str, object] = answer.json()
+        return found
+
+    there, not_there = await ask(giver, consumer), await ask(giver, of_none)
+    assert str(there).replace(consumer, of_none) == str(not_there), "nobody learns what systems there are"
+    contract = await agree(giver, taker, provider, consumer, predicate="result < 4")
+    fields = {"name": "share", "target_system": consumer, "statement": "SELECT * FROM *;"}
+    await giver.add(f"/systems/{provider}/apps/new", **fields)
+    await giver.post(f"/systems/{provider}/apps/share/deploy", "/contracts/new")
+    seen = await ask(giver, consumer)
+    assert seen["answer"] == "allowed"
+    assert contract in str(seen["because"])
+    assert seen == await ask(taker, consumer), "both sides are told the same"
+    assert "secret_client" not in str(seen)
+    assert (await ask(giver, consumer, '{"result": 7}'))["answer"] == "refused"
+    assert (await ask(stranger, consumer))["address"] == ""
+    suggested = (await giver.get(f"/api/v1/explain/principals?q={consumer}")).json()["items"]
+    assert suggested == [{"value": consumer, "label": "system that receives"}]
+    assert (await stranger.get(f"/api/v1/explain/principals?q={consumer}")).json()["items"] == []

@@ -179,12 +179,18 @@ def test_every_route_has_a_rule_and_every_rule_a_route(site: FastAPI) -> None:
     assert set(TABLE) - routes == set(), "rules without a route"
 
 
+_WHOLE = {Role.VISITOR, Role.PARTNER}
+"""Those to whom most is forbidden try every route; each of the others tries a fifth of them."""
+
+
+@pytest.mark.parametrize("is_whole", [False, pytest.param(True, marks=pytest.mark.extended)])
 @pytest.mark.parametrize("role", Role, ids=lambda role: role.name.lower())
 async def test_a_role_gets_from_every_route_what_its_rule_says(
-    site: FastAPI, world: World, role: Role
+    site: FastAPI, world: World, role: Role, *, is_whole: bool
 ) -> None:
     faults, checked = [], 0
-    for route in served_routes(site):
+    step = 1 if is_whole or role in _WHOLE else 5
+    for route in served_routes(site)[list(Role).index(role) % step :: step]:
         case = TABLE[str(route)]
         answer = await ask(site, world, route, role, case)
         expected, found = case.expected(role, route), outcome_of(answer)
@@ -192,7 +198,7 @@ async def test_a_role_gets_from_every_route_what_its_rule_says(
         if found not in _accepted(expected, case):
             faults.append(f"{route} [{case.rule.name}]: {found}, expected {expected} ({answer.status_code})")
     assert not faults, f"{len(faults)} of {checked} routes:\n" + "\n".join(faults)
-    assert checked > 100
+    assert checked > 100 / step
 
 
 @pytest.mark.parametrize("role", sorted(PEOPLE), ids=lambda role: role.name.lower())

@@ -99,7 +99,7 @@ def test_no_secret_is_in_what_a_running_platform_writes_or_answers(
             assert foreign.status_code == 421
         finally:
             process.terminate()
-            process.wait(timeout=30)
+            process.wait(timeout=60)
     written = log.read_text(errors="replace") + "".join(answers)
     assert "Log in with 127.0.0.1" in written  # the credential was found: without it the start is refused
     for name, secret in (
@@ -109,7 +109,7 @@ def test_no_secret_is_in_what_a_running_platform_writes_or_answers(
 
 
 def _wait(address: str, log: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         try:
             if httpx2.get(f"{address}/health/live", timeout=2).status_code == 200:

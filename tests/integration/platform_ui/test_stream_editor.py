@@ -146,7 +146,7 @@ async def test_a_preview_counts_and_shows_real_records_and_saves_nothing(
     ("statement", "last", "says"),
     [
         ("SELECT * FROM * WHERE result < ;", "100", "line 1, column 32"),
-        (EVERYTHING, "10001", "less than or equal to 10000"),
+        (EVERYTHING, "10001", "At most 10000"),
         ("", "100", "Fill in this field."),
     ],
 )

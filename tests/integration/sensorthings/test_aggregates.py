@@ -120,3 +120,16 @@ def test_what_cannot_be_asked_for_is_told(api: Api, path: str) -> None:
 
 def test_buckets_below_a_missing_entity_are_missing(api: Api) -> None:
     assert api.refuse("GET", "Datastreams(9223372036854775807)/Observations?bucket=P1D")["status"] == 404
+
+
+def test_numbers_too_large_to_be_added_up_have_no_sum(api: Api, new_thing: NewThing) -> None:
+    _, stream = new_thing()
+    day = "2026-04-01T"
+    fill(api, stream, (f"{day}10:00:00Z", 1.7e308), (f"{day}10:01:00Z", 1.7e308), (f"{day}11:00:00Z", 4))
+
+    found = api.read(f"{stream}/Observations?bucket=PT1H&aggregate=count,sum,avg,max")["value"]
+
+    assert [one["count"] for one in found] == [2, 1]
+    assert [one["sum"] for one in found] == [None, 4]
+    assert [one["avg"] for one in found] == [None, 4]
+    assert [one["max"] for one in found] == [1.7e308, 4]

@@ -22,14 +22,18 @@ END_ALL = prepare(
 async def test_one_dead_connection_lets_all_others_be_looked_at(new_database: Callable[[str], str]) -> None:
     database = Database(make_url(new_database("pool")), pool_size=4)
     await database.open()
+    all_have_one = asyncio.Barrier(4)
+
+    async def open_one() -> None:
+        async with database.reading():
+            await all_have_one.wait()
 
     async def ask() -> None:
         async with database.reading() as session:
             await session.row(ONE)
-            await asyncio.sleep(0.05)
 
     try:
-        await asyncio.gather(*(ask() for _ in range(4)))  # all four are open now
+        await asyncio.gather(*(open_one() for _ in range(4)))  # all four are open now
         async with database.reading() as session:
             assert await session.scalar(END_ALL) == 3
         failed = 0

@@ -11,6 +11,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from sensorthings.migrations import configuration, upgrade
 from sensorthings.model.tables import SCHEMA
+from sensorthings.store import timescale
 
 BEFORE = f"""
 SET search_path = {SCHEMA};
@@ -90,3 +91,21 @@ def test_what_was_there_belongs_to_the_system_of_its_name(migrated: psycopg.Conn
         "feature_of_interest": [mill],
         "observed_property": [None],
     }
+
+
+def test_a_hypertable_gets_no_trigger_that_it_could_not_have(new_database: Callable[[str], str]) -> None:
+    """TimescaleDB before 2.18 knows no transition tables: no chunk could be made any more."""
+    engine = create_engine(make_url(new_database("hypertable_before")))
+    statements = [one for one in timescale.CONVERT if "create_hypertable" not in one]
+    with engine.begin() as connection:
+        connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))
+        command.upgrade(configuration(connection), "0004")
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+        command.upgrade(configuration(connection), "0005")
+        named = "SELECT DISTINCT tgrelid::regclass::text FROM pg_trigger WHERE NOT tgisinternal"
+        found = connection.exec_driver_sql(named).scalars().all()
+        command.downgrade(configuration(connection), "0004")
+    engine.dispose()
+    assert f"{SCHEMA}.thing" in found
+    assert f"{SCHEMA}.observation" not in found

@@ -204,8 +204,14 @@ def test_rows_that_kafka_has_are_removed_by_the_ids_of_their_records_only(outbox
         stack.callback(first.kill)
         assert first.wait(60) == -9
         outbox.connection.execute("UPDATE sensorthings.outbox SET dt_id = %s WHERE id = 1", (uuid.uuid4(),))
+        # Somebody sends the record of another row to another Datastream, too; a row comes from a backup.
+        outbox.connection.execute(
+            "INSERT INTO sensorthings.outbox (topic, key, value, dt_id, transaction)"
+            " SELECT topic, key, '11', dt_id, transaction FROM sensorthings.outbox WHERE id = 2"
+        )
+        outbox.connection.execute("UPDATE sensorthings.outbox SET transaction = 4e18 WHERE value = '11'")
         second = start_relay(outbox.database, outbox.bootstrap)
         stack.callback(second.wait, 10)
         stack.callback(second.kill)
         outbox.wait_until_empty()
-    assert len(outbox.sent()) == 11
+    assert len(outbox.sent()) == 12

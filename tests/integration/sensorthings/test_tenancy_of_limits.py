@@ -159,6 +159,7 @@ def test_a_datastream_of_alpha_is_hidden_from_delta_when_its_share_ends(world: W
     assert ALPHA in json.dumps(world.read(WHO, "Datastreams"))
 
 
+@pytest.mark.extended
 def test_other_replicas_refuse_within_two_seconds(new_database: Callable[[str], str], tmp_path: Path) -> None:
     """A change goes through one of two services; the other one remembers whom it has just looked up."""
     settings = {"anonymous": "none", "admin_token": ADMIN_TOKEN}

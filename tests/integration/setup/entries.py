@@ -8,7 +8,8 @@ import os
 import socket
 import ssl
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -88,7 +89,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif path.endswith("/tail"):
             self._stream()
         elif path.endswith("/waits"):
-            self.double.go_on.wait(20)
+            self.double.go_on.wait(100)
             self._send("text/plain", b"whole")
         elif path.endswith("/long"):
             self._send("application/json", json.dumps(LONG_TEXT).encode())
@@ -111,7 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(b"data: first\n\n")
-        self.double.go_on.wait(20)
+        self.double.go_on.wait(100)
         self.wfile.write(b"data: second\n\n")
 
     def log_message(self, *_: object) -> None:
@@ -163,7 +164,7 @@ class Entry:
         return context
 
     def client(self, credentials: IssuedCredentials | None = None) -> httpx2.Client:
-        return httpx2.Client(verify=self.context(credentials), base_url=self.url, timeout=20)
+        return httpx2.Client(verify=self.context(credentials), base_url=self.url, timeout=60)
 
     def get(self, path: str, **headers: str) -> httpx2.Response:
         with self.client() as http:
@@ -171,7 +172,7 @@ class Entry:
 
     def connection(self) -> ssl.SSLSocket:
         """A connection for requests that no client library would send."""
-        plain = socket.create_connection((OUTSIDE, self.proxy.settings.port), timeout=20)
+        plain = socket.create_connection((OUTSIDE, self.proxy.settings.port), timeout=60)
         return self.context().wrap_socket(plain, server_hostname=NAME)
 
     def ask_raw(self, target: str, method: str = "GET") -> int:
@@ -180,6 +181,14 @@ class Entry:
             head = f"{method} {target} HTTP/1.1\r\nHost: {NAME}\r\nConnection: close\r\n\r\n"
             connection.sendall(head.encode("latin-1"))
             return int(connection.makefile("rb").readline().split()[1])
+
+
+def wait_until(holds: Callable[[], bool], timeout_s: float = 60.0) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.01)
 
 
 def device(authority: Authority, name: str, lifetime: dt.timedelta = DAY) -> IssuedCredentials:
@@ -227,7 +236,7 @@ def running_entry(
     proxy = LocalProxy(folder / "proxy", ProxySettings(**chosen | settings), nginx=nginx)
     proxy.start()
     try:
-        proxy.wait_ready()
+        proxy.wait_ready(60)
         yield Entry(proxy, authority, folder)
     finally:
         proxy.stop()

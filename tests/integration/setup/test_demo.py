@@ -8,19 +8,21 @@ import sys
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 
 from setup.local.ports import any_free_port
+from setup.services import GIVEN_BY, METRICS
+from tests.processes import processes_of
 
 CLONE = Path(__file__).parents[3]
 pytestmark = [pytest.mark.slow, pytest.mark.kafka, pytest.mark.postgres]
 
 
 def start_demo(home: Path, *arguments: str) -> subprocess.Popen[str]:
-    given = ("DTWIN_KAFKA__BOOTSTRAP_SERVERS", "DTWIN_POSTGRES__URL", "DTWIN_SENSORTHINGS__URL")
+    given = {*GIVEN_BY.values(), "DTWIN_WITH"}
     environment = {name: value for name, value in os.environ.items() if name not in given}
     ports = {f"DTWIN_{part}__PORT": str(any_free_port()) for part in ("KAFKA", "SENSORTHINGS", "PLATFORM")}
+    ports |= {name: str(any_free_port()) for name, _ in METRICS.values()}
     return subprocess.Popen(
         [sys.executable, "-m", "setup", "demo", "--no-browser", *arguments],
         env=environment | ports | {"DTWIN_HOME": str(home), "PYTHONPATH": str(CLONE)},
@@ -31,19 +33,7 @@ def start_demo(home: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def processes_of(home: Path) -> list[list[str]]:
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.status() != psutil.STATUS_ZOMBIE and (
-                str(home) in " ".join(process.cmdline()) or process.environ().get("DTWIN_HOME") == str(home)
-            ):
-                found.append(process.cmdline())
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue
-    return found
-
-
+@pytest.mark.extended
 def test_data_crosses_companies_and_purge_leaves_nothing(tmp_path: Path) -> None:
     home = tmp_path / "home"
     demo = start_demo(home, "--duration", "3", "--purge")

@@ -43,6 +43,7 @@ from tests.integration.setup.entries import (
     nginx_or_skip,
     running_double,
     running_entry,
+    wait_until,
 )
 
 _CLIENT = "at.srfg.Mill.M1.spindle"
@@ -116,7 +117,7 @@ def _say_hello(world: World, version: int, cipher: int) -> tuple[int, int]:
     body = version.to_bytes(2) + bytes(32) + b"\0" + b"\0\2" + cipher.to_bytes(2) + b"\1\0"
     body += len(extensions).to_bytes(2) + extensions
     hello = b"\1" + len(body).to_bytes(3) + body
-    with socket.create_connection((OUTSIDE, world.entry.proxy.settings.port), timeout=10) as connection:
+    with socket.create_connection((OUTSIDE, world.entry.proxy.settings.port), timeout=30) as connection:
         connection.sendall(bytes([_HANDSHAKE, 3, 1]) + len(hello).to_bytes(2) + hello)
         answer = connection.recv(7)
     return answer[0], answer[-1]
@@ -135,7 +136,7 @@ def test_tls_of_today_is_spoken_with_http2(world: World, version: ssl.TLSVersion
     context.set_alpn_protocols(["h2", "http/1.1"])
     address = (OUTSIDE, world.entry.proxy.settings.port)
     with (
-        socket.create_connection(address, timeout=10) as plain,
+        socket.create_connection(address, timeout=30) as plain,
         context.wrap_socket(plain, server_hostname=NAME) as connection,
     ):
         assert connection.version() == version.name.replace("v1_", "v1.")
@@ -362,12 +363,12 @@ def test_a_sender_that_pauses_too_long_is_hung_up_on(world: World) -> None:
         head = f"POST /v1.1/Things HTTP/1.1\r\nHost: {NAME}\r\nContent-Length: 100\r\n\r\nslow"
         connection.sendall(head.encode())
         began = time.monotonic()
-        connection.settimeout(10)
+        connection.settimeout(30)
         try:
             answer = connection.recv(100)
         except (ConnectionResetError, ssl.SSLError):
             answer = b""
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 20  # nginx itself would wait for a minute
     assert answer == b"" or b" 408 " in answer
     assert world.sensorthings.seen == []
 
@@ -378,7 +379,9 @@ def test_requests_without_end_from_one_address_are_slowed_down(
     upstreams = {"platform": [world.platform.address], "sensorthings": [world.sensorthings.address]}
     limited = running_entry(tmp_path, nginx, world.entry.authority, requests_per_second=1, **upstreams)
     with limited as entry, entry.client() as http:
-        answers = [http.get("/api/v1/session") for _ in range(12)]
+        answers = [http.get("/api/v1/session") for _ in range(5)]
+        while answers[-1].status_code == 200 and len(answers) < 100:
+            answers.append(http.get("/api/v1/session"))
     assert [answer.status_code for answer in answers[:5]] == [200] * 5
     assert answers[-1].status_code == 429
     assert answers[-1].json()["code"] == "proxy.too_many"
@@ -458,7 +461,7 @@ class _Load:
         context = self._entry.context()
         while not self._done.is_set():
             try:
-                answer = httpx2.get(f"{self._entry.url}/", verify=context, timeout=20)
+                answer = httpx2.get(f"{self._entry.url}/", verify=context, timeout=60)
             except httpx2.HTTPError as error:
                 self.failures.append(repr(error))
             else:
@@ -508,6 +511,8 @@ def test_the_logs_hold_no_query_and_no_token(world: World) -> None:
     world.entry.get(f"/invitations/{secret}/accept?x={secret}", Referer=f"https://x/?{secret}")
     world.entry.get(f"/api/v1/drop?token={secret}")
     world.entry.get(f"/v1.1/drop?token={secret}")
+    # A line is written after its answer.
+    wait_until(lambda: world.entry.access_log[-1]["path"] == "/v1.1/drop")
     entries = world.entry.access_log[-4:]
     assert [entry["path"] for entry in entries] == [
         "/login",
@@ -524,9 +529,10 @@ def test_workers_are_not_root_and_end_with_their_master(world: World, nginx: Ngi
     upstreams = {"platform": [world.platform.address], "sensorthings": [world.sensorthings.address]}
     with running_entry(tmp_path, nginx, world.entry.authority, workers=2, **upstreams) as entry:
         assert entry.proxy.process is not None
-        workers = psutil.Process(entry.proxy.process.pid).children()
-        assert len(workers) == 2
-        assert all(worker.uids().real != 0 for worker in workers)
+        master = psutil.Process(entry.proxy.process.pid)
+        # The first one may answer while the other one is not there yet, or has not changed its user.
+        wait_until(lambda: [worker.uids().real != 0 for worker in master.children()] == [True, True])
+        workers = master.children()
         assert entry.proxy.running() == entry.proxy.process
         entry.proxy.stop()
         assert not any(worker.is_running() for worker in workers)
@@ -537,7 +543,7 @@ def test_a_proxy_whose_port_is_taken_says_so(world: World, nginx: Nginx, tmp_pat
     second = LocalProxy(tmp_path, world.entry.proxy.settings, nginx=nginx)
     second.start()
     assert second.process is not None
-    second.process.wait_ended(20)
+    second.process.wait_ended(60)
     with pytest.raises(PartNotReadyError, match="Address already in use"):
         second.wait_ready()
     second.stop()
@@ -561,7 +567,7 @@ def test_a_home_s_proxy_gets_its_certificate_from_the_authority_and_renews_it(
     entry = Entry(proxy, authority, tmp_path)
     proxy.start()
     try:
-        proxy.wait_ready()
+        proxy.wait_ready(60)
         with entry.connection() as connection:
             first = connection.getpeercert()
         assert not keep_certificate(home, proxy, environment)

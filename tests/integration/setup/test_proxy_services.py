@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import secrets
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -37,6 +37,7 @@ from tests.integration.setup.entries import (
     nginx_or_skip,
     running_double,
     running_entry,
+    wait_until,
 )
 from tests.sensorthings_service import running_service
 
@@ -148,6 +149,7 @@ def test_administration_is_out_of_reach_even_with_the_admin_s_token(served: Serv
     assert served.administer("GET", "principals").status_code == 200
 
 
+@pytest.mark.extended
 def test_no_read_fails_when_a_replica_is_killed(
     served: Served, new_database: Callable[[str], str], tmp_path: Path
 ) -> None:
@@ -187,10 +189,10 @@ def test_no_read_fails_when_a_replica_is_killed(
         for thread in threads:
             thread.start()
         try:
-            _wait_until(lambda: len(statuses) > 50)
+            wait_until(lambda: len(statuses) > 50)
             _kill_listener(int(victim.rpartition(":")[2]))
             seen = len(statuses)
-            _wait_until(lambda: len(statuses) > seen + 100)
+            wait_until(lambda: len(statuses) > seen + 100)
         finally:
             done.set()
             for thread in threads:
@@ -220,22 +222,16 @@ def _listening() -> Iterator[tuple[int, str, int]]:
     """Every listening socket of the processes that this one has started, and its own."""
     me = psutil.Process()
     for process in (me, *me.children(recursive=True)):
-        for connection in process.net_connections("inet"):
-            if connection.status == psutil.CONN_LISTEN:
-                yield process.pid, connection.laddr.ip, connection.laddr.port
+        with contextlib.suppress(psutil.NoSuchProcess):  # one that has ended since
+            for connection in process.net_connections("inet"):
+                if connection.status == psutil.CONN_LISTEN:
+                    yield process.pid, connection.laddr.ip, connection.laddr.port
 
 
 def _kill_listener(port: int) -> None:
     found = [pid for pid, _, listened in _listening() if listened == port]
     assert len(found) == 1
     os.kill(found[0], signal.SIGKILL)
-
-
-def _wait_until(holds: Callable[[], bool], timeout_s: float = 30.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.01)
 
 
 # ---- The platform
@@ -279,7 +275,7 @@ def site(
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        _wait_until(lambda: is_answering(port))
+        wait_until(lambda: is_answering(port))
         with running_entry(
             folder / "entry",
             served.entry.proxy.nginx,

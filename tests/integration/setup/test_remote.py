@@ -299,6 +299,9 @@ def agreement(sue: Shell, provider: str, consumer: str) -> str:
     ).strip()
     sue.run("contract", "decline", second, "--reason", "a mistake", "--yes")
     assert sue.run("contract", "list", "--state", "in-force", "-o", "name") == f"{identity}\n"
+    assert ": Ice" in sue.run("contract", "list", "--state", "in-force", "-o", "table"), (
+        "no id says what it is"
+    )
     return identity
 
 
@@ -359,6 +362,8 @@ def assets(sue: Shell, system: str, folder: Path) -> None:
     sue.run("datastream", "edit", system, place, *stream)
     assert sue.json("datastream", "show", system, place)["unit"] in {"Cel", "°C"}
     sue.run("datastream", "series", system, place, "--range", "24h")
+    (told,) = sue.json("system", "analytics", system, "--range", "24h")
+    assert (str(told["id"]), told["count"]) == (place, 0)
     file = folder / "instances.json"
     sue.run("instances", "get", system, "--to", str(file))
     sue.run("instances", "diff", system, str(file))

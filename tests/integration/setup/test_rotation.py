@@ -60,8 +60,8 @@ class Writer:
     def write(self, records: int) -> None:
         for number in range(records):
             self._producer.produce(TOPIC, str(number).encode(), on_delivery=self._done)
-        assert self._producer.flush(30) == 0
-        until = time.monotonic() + 10
+        assert self._producer.flush(60) == 0
+        until = time.monotonic() + 60
         while not self.connects and time.monotonic() < until:
             self._producer.poll(0.1)
         self._producer.poll(0.3)
@@ -90,6 +90,7 @@ def test_new_connections_see_the_new_certificate_and_open_ones_go_on(broker: Loc
     assert fresh.delivered == 10
 
 
+@pytest.mark.extended
 def test_a_restarted_broker_goes_on_with_the_new_certificate(broker: LocalKafka) -> None:
     trust = trust_of(broker)
     serial = rotate_broker(trust, broker.bootstrap_servers)

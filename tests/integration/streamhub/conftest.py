@@ -86,7 +86,7 @@ class Daemon:
 
     def end(self, number: int) -> int:
         self.process.send_signal(number)
-        return self.process.wait(40)
+        return self.process.wait(60)
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
     yield runner
     runner.directory.shutdown(60)
     if runner.process.poll() is None:
-        runner.process.wait(10)
+        runner.process.wait(30)
 
 
 @pytest.fixture

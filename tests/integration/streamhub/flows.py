@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined] # the package lists no exports
     AdminClient,
     AlterConfigOpType,
@@ -37,7 +37,7 @@ def matching(numbers: Iterable[int]) -> list[int]:
     return [number for number in numbers if number % RESULTS < 4]
 
 
-def eventually(ask: Callable[[], T | None], timeout_s: float = 30.0, what: str = "it") -> T:
+def eventually(ask: Callable[[], T | None], timeout_s: float = 90.0, what: str = "it") -> T:
     """Ask until there is an answer that is not None or False."""
     deadline = time.monotonic() + timeout_s
     while True:
@@ -66,13 +66,13 @@ class Flow:
         self._admin.create_topics([NewTopic(topic, partitions, config=config or {})])[topic].result(
             timeout=30
         )
-        eventually(lambda: topic in self._admin.list_topics(timeout=10).topics, what=f"topic {topic}")
+        eventually(lambda: topic in self._admin.list_topics(timeout=30).topics, what=f"topic {topic}")
 
     def delete(self, *topics: str) -> None:
         """Delete topics, so that the next example may use their names."""
         for future in self._admin.delete_topics(list(topics)).values():
             future.result(timeout=30)
-        eventually(lambda: not {*topics} & {*self._admin.list_topics(timeout=10).topics}, what="deletion")
+        eventually(lambda: not {*topics} & {*self._admin.list_topics(timeout=30).topics}, what="deletion")
 
     def limit(self, topic: str, max_bytes: int) -> None:
         """Let a topic take smaller records only [bytes]."""
@@ -98,7 +98,7 @@ class Flow:
             self.send(self.key(number), json.dumps(value).encode(), [("dt-id", new_record_id().encode())])
             if rate is not None and count % 100 == 0:
                 time.sleep(max(0.0, started + count / rate - time.monotonic()))
-        assert self._producer.flush(60) == 0
+        assert self._producer.flush(180) == 0
 
     def key(self, number: int) -> bytes:
         return f"{self.source}.{THINGS[number % len(THINGS)]}.Air Temperature".encode()
@@ -118,7 +118,7 @@ class Flow:
                 return
 
     def flush(self) -> None:
-        assert self._producer.flush(60) == 0
+        assert self._producer.flush(180) == 0
 
     def read(self, topic: str) -> list[ReceivedRecord]:
         """Read all committed records of a topic, partition by partition."""
@@ -131,18 +131,21 @@ class Flow:
                 "enable.partition.eof": True,
             }
         )
-        partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+        partitions = consumer.list_topics(topic, timeout=30).topics[topic].partitions
         consumer.assign([TopicPartition(topic, partition, 0) for partition in partitions])
         found: list[ReceivedRecord] = []
         ended: set[int] = set()
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while len(ended) < len(partitions):
             assert time.monotonic() < deadline, f"{topic} could not be read to its end"
             for message in consumer.consume(10_000, 0.2):
-                if message.error() is None:
+                error = message.error()
+                if error is None:
                     found.append(_received(message))
-                else:
+                elif error.code() == KafkaError._PARTITION_EOF:
                     ended.add(message.partition() or 0)
+                else:
+                    raise KafkaException(error)
         consumer.close()
         return found
 
@@ -206,7 +209,7 @@ class AppProcess:
         document: dict[str, object] = json.loads(self.progress_file.read_text())
         return document
 
-    def wait_consumed(self, number: int, timeout_s: float = 40.0) -> None:
+    def wait_consumed(self, number: int, timeout_s: float = 90.0) -> None:
         def is_done() -> bool:
             assert self.process.poll() is None, self.log.read_text()
             consumed = self.progress().get("consumed", 0)
@@ -220,4 +223,4 @@ class AppProcess:
     def end(self, signal_number: int) -> int:
         if self.process.poll() is None:
             self.process.send_signal(signal_number)
-        return self.process.wait(30)
+        return self.process.wait(60)

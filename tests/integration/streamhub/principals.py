@@ -65,7 +65,7 @@ class Principal:
     def allow(self, kind: ResourceType, name: str, *operations: AclOperation, prefixed: bool = False) -> None:
         bindings = [self._binding(kind, name, operation, prefixed=prefixed) for operation in operations]
         for answer in self._admin.create_acls(bindings).values():
-            answer.result(timeout=10)
+            answer.result(timeout=30)
 
     def withdraw(self, kind: ResourceType, name: str, *operations: AclOperation) -> None:
         """Take rights away that were granted for exactly this name."""
@@ -76,7 +76,7 @@ class Principal:
 
     def _delete(self, filters: Sequence[AclBindingFilter]) -> None:
         for answer in self._admin.delete_acls(list(filters)).values():
-            answer.result(timeout=10)
+            answer.result(timeout=30)
 
     def _filter(self, kind: ResourceType, name: str | None, operation: AclOperation) -> AclBindingFilter:
         # None stands for any name and any host; the stubs of the client library do not know that.

@@ -132,6 +132,7 @@ def _run(app: StreamAppSpecification, number: int) -> None:
         thread.join(30)
 
 
+@pytest.mark.extended
 @pytest.mark.slow
 @pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 def test_what_leaves_are_exactly_the_records_for_which_predicate_and_statement_hold(
@@ -246,13 +247,19 @@ def test_terms_that_change_while_the_app_runs_decide_about_every_record_by_one_v
     app = flow.specification(statement="SELECT * FROM *;", contracts=(first,))
     daemon.directory.deploy(app)
     flow.produce(range(4_000))
+    eventually(flow.received_numbers, what="records by the first version")
     pid = eventually(lambda: _pid(daemon, app.app_id, set()), what="a process that runs")
-    feeding = threading.Thread(target=flow.produce, args=(range(4_000, 20_000), 8_000.0))
+    feeding = threading.Thread(target=flow.produce, args=(range(4_000, 19_000), 8_000.0))
     feeding.start()
     time.sleep(0.7)
     daemon.directory.deploy(flow.specification(statement="SELECT * FROM *;", contracts=(second,)))
     feeding.join()
-    eventually(lambda: _is_done(daemon, app.app_id, {pid}), 60, "the end of the lag")
+    eventually(lambda: _pid(daemon, app.app_id, {pid}), what="a process with the second version")
+    flow.produce(range(19_000, 20_000))  # for it, whenever it has come
+    eventually(lambda: _is_done(daemon, app.app_id, {pid}), 90, "the end of the lag")
+    eventually(
+        lambda: 19_995 in flow.received_numbers(), what="the last record that the second version lets go"
+    )
     received = {number_of(record): headers_of(record)["dt-contract"] for record in flow.received()}
     assert len(received) == len(flow.received())
     assert set(received.values()) == set(versions)

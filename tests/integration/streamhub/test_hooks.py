@@ -75,7 +75,7 @@ class Hooked:
         assert self.process is not None
         if self.process.poll() is None:
             self.process.send_signal(number)
-        return self.process.wait(30)
+        return self.process.wait(60)
 
     def received(self, count: int) -> list[dict[str, Any]]:
         """The values in the target, as soon as there are so many."""
@@ -136,6 +136,7 @@ def test_pairs_of_two_systems_arrive_in_the_form_that_on_join_gave_them(hooked: 
     assert hooked.end(signal.SIGTERM) == 0
 
 
+@pytest.mark.extended
 def test_nothing_is_lost_or_repeated_when_the_app_is_killed(hooked: Hooked) -> None:
     lefts, rights = range(14, 3000), range(14, 2000)
     spacing = {"left_ms": 1000, "right_ms": 1500, "offset_ms": 300}
@@ -170,7 +171,7 @@ def test_a_record_at_which_ingest_fct_fails_becomes_a_dead_letter(hooked: Hooked
     hooked.write(check)
     hooked.start()
     send(hooked.one, "Speed", range(1), step_ms=1000)
-    (letter,) = eventually(hooked.one.dead_letters, 40, "a dead letter")
+    (letter,) = eventually(hooked.one.dead_letters, 90, "a dead letter")
     headers = headers_of(letter)
     assert headers["dt-error"] == "record.processing_failed"
     assert "TypeError" in headers["dt-error-detail"]
@@ -181,5 +182,5 @@ def test_a_file_that_is_wrong_is_refused_before_anything_starts(hooked: Hooked) 
     hooked.write("TIME_DELTA = 'one'\n")
     hooked.start()
     assert hooked.process is not None
-    assert hooked.process.wait(30) == 2
+    assert hooked.process.wait(60) == 2
     assert f"{hooked.file}, line " in hooked.log.read_text()

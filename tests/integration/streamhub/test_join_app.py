@@ -46,6 +46,7 @@ def test_two_quantities_of_one_machine_are_joined_and_arrive_as_a_datastream_of_
     assert progress["late"] == 0
 
 
+@pytest.mark.extended
 def test_two_systems_with_several_partitions_are_joined_in_the_order_of_their_time(
     new_flow: NewFlow, start_app: StartApp, unique_system: Callable[[], str]
 ) -> None:
@@ -88,6 +89,7 @@ def consumed(*apps: AppProcess) -> int:
     return sum(int(str(app.progress().get("consumed", 0))) for app in apps)
 
 
+@pytest.mark.extended
 def test_records_of_one_thing_are_joined_with_those_of_the_same_thing_by_two_copies(
     new_flow: NewFlow, start_app: StartApp, tmp_path: Path
 ) -> None:

@@ -109,7 +109,7 @@ def test_the_power_of_a_spindle_arrives_with_its_datastream(
         assert app.poll() is None, (tmp_path / "app.log").read_text()
         return flow.received()
 
-    eventually(received, 60, "a result")
+    eventually(received, 120, "a result")
     (record,) = flow.received()
     assert (record.key or b"").decode() == f"{flow.target}.Spindle.power"
     value = json.loads(record.value or b"")
@@ -131,5 +131,5 @@ def test_units_that_do_not_fit_are_refused_before_anything_runs(
     flow = new_flow()
     register(sensorthings_url, f"{flow.source}.Spindle.Speed", "Cel")
     register(sensorthings_url, f"{flow.source}.Spindle.Torque", "N.m")
-    assert start(flow).wait(60) == 2
+    assert start(flow).wait(120) == 2
     assert "error: line 1, column " in (tmp_path / "app.log").read_text()

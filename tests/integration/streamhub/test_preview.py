@@ -18,7 +18,7 @@ from tests.kafka_clients import connection
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(  # noqa: PLW1510 - tests look at the code themselves
-        [sys.executable, "-m", "streamhub", *arguments], capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "streamhub", *arguments], capture_output=True, text=True, timeout=120
     )
 
 
@@ -41,11 +41,11 @@ def test_the_last_records_come_in_the_order_of_arrival_over_all_partitions(
     for number in range(30):
         send(flow, f"{flow.source}.Thing{number % 7}.T", {"result": number}, 1_700_000_000_000 + number)
     topic = flow.source.topics.internal
-    found = read_last(flow.bootstrap, KafkaSecurity.from_environment(), [topic], 10, wait_s=20)
+    found = read_last(flow.bootstrap, KafkaSecurity.from_environment(), [topic], 10, wait_s=60)
     assert results(found.lines) == list(range(20, 30))
     assert (found.found[topic], found.is_complete) == (10, True)
     assert results(
-        read_last(flow.bootstrap, KafkaSecurity.from_environment(), [topic], 1000, wait_s=20).lines
+        read_last(flow.bootstrap, KafkaSecurity.from_environment(), [topic], 1000, wait_s=60).lines
     ) == list(range(30))
 
 
@@ -55,7 +55,7 @@ def test_several_topics_are_put_into_one_order(new_flow: Callable[..., Flow]) ->
         flow = one if number % 2 else other
         send(flow, f"{flow.source}.T.D", {"result": number}, 1_700_000_000_000 + number)
     topics = [one.source.topics.internal, other.source.topics.internal]
-    found = read_last(one.bootstrap, KafkaSecurity.from_environment(), topics, 3, wait_s=20)
+    found = read_last(one.bootstrap, KafkaSecurity.from_environment(), topics, 3, wait_s=60)
     assert results(found.lines) == [4, 5, 6, 7, 8, 9]
 
 
@@ -73,7 +73,7 @@ def test_records_of_a_transaction_that_is_open_or_was_given_up_are_not_seen(
     producer.begin_transaction()
     producer.produce(topic, b'{"result": 3}', f"{flow.source}.T.D".encode())
     producer.flush(20)
-    found = read_last(flow.bootstrap, KafkaSecurity.from_environment(), [topic], 100, wait_s=20)
+    found = read_last(flow.bootstrap, KafkaSecurity.from_environment(), [topic], 100, wait_s=60)
     assert results(found.lines) == [0, 2]
     assert found.is_complete
     producer.abort_transaction()
@@ -84,7 +84,7 @@ def test_what_is_not_utf8_is_left_out_and_counted(new_flow: Callable[..., Flow])
     topic = flow.source.topics.internal
     send(flow, f"{flow.source}.T.D", b"\xff", 1_700_000_000_000)
     send(flow, f"{flow.source}.T.D", {"result": 1}, 1_700_000_000_001)
-    found = read_last(flow.bootstrap, KafkaSecurity.from_environment(), [topic], 10, wait_s=20)
+    found = read_last(flow.bootstrap, KafkaSecurity.from_environment(), [topic], 10, wait_s=60)
     assert results(found.lines) == [1]
     assert (found.found[topic], found.unreadable[topic]) == (2, 1)
 
@@ -92,11 +92,11 @@ def test_what_is_not_utf8_is_left_out_and_counted(new_flow: Callable[..., Flow])
 def test_partitions_are_counted_and_missing_topics_are_named(new_flow: Callable[..., Flow]) -> None:
     flow = new_flow(partitions=2)
     topic = flow.source.topics.internal
-    assert count_partitions(flow.bootstrap, KafkaSecurity.from_environment(), [topic], wait_s=20) == {
+    assert count_partitions(flow.bootstrap, KafkaSecurity.from_environment(), [topic], wait_s=60) == {
         topic: 2
     }
     with pytest.raises(TopicNotFoundError, match=r"aa\.bb\.cc\.dd\.int"):
-        read_last(flow.bootstrap, KafkaSecurity.from_environment(), ["aa.bb.cc.dd.int"], 1, wait_s=20)
+        read_last(flow.bootstrap, KafkaSecurity.from_environment(), ["aa.bb.cc.dd.int"], 1, wait_s=60)
 
 
 def test_a_broker_that_does_not_answer_is_given_up_in_time() -> None:
@@ -109,7 +109,7 @@ def test_the_command_prints_what_an_app_would_send_and_leaves_no_trace(
 ) -> None:
     flow = new_flow()
     flow.produce(range(20))
-    before = set(AdminClient(connection(flow.bootstrap)).list_topics(timeout=10).topics)
+    before = set(AdminClient(connection(flow.bootstrap)).list_topics(timeout=30).topics)
     done = command(
         *("app", "preview", "--last", "16", "--filter-logic", "SELECT * FROM * WHERE result < 4;"),
         *("--source-system", str(flow.source), "--bootstrap-server", flow.bootstrap),
@@ -120,8 +120,8 @@ def test_the_command_prints_what_an_app_would_send_and_leaves_no_trace(
     assert json.loads(counters)["read"] == 16
     assert topic == f"{flow.source}.int: 16 records"
     admin = AdminClient(connection(flow.bootstrap))
-    assert set(admin.list_topics(timeout=10).topics) == before
-    groups = admin.list_consumer_groups().result(timeout=20).valid
+    assert set(admin.list_topics(timeout=30).topics) == before
+    groups = admin.list_consumer_groups().result(timeout=30).valid
     assert not [group.group_id for group in groups if "preview" in group.group_id]
     assert flow.received() == []
 

@@ -73,8 +73,8 @@ def test_new_credentials_restart_an_app_and_nothing_is_lost(
     [
         ("target", "write topic {target}.ext"),
         ("source", "{source}.int"),
-        ("group", "consumer group"),
-        ("ids", "transactional ids"),
+        pytest.param("group", "consumer group", marks=pytest.mark.extended),
+        pytest.param("ids", "transactional ids", marks=pytest.mark.extended),
     ],
 )
 def test_an_app_whose_right_is_withdrawn_stops_says_which_and_goes_on_without_loss_when_it_may_again(
@@ -117,7 +117,7 @@ def test_an_app_whose_right_is_withdrawn_stops_says_which_and_goes_on_without_lo
     assert sorted(flow.received_numbers()) == matching(range(160))
 
     principal.allow(*right, prefixed=kind == "ids")
-    eventually(lambda: len(flow.received_numbers()) == len(matching(range(320))), 60, "the rest")
+    eventually(lambda: len(flow.received_numbers()) == len(matching(range(320))), 120, "the rest")
     assert [number for number, count in Counter(flow.received_numbers()).items() if count > 1] == []
     status = daemon.directory.status(app.app_id)
     assert status is not None

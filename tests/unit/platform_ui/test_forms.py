@@ -8,7 +8,9 @@ from platform_ui.accounts.models import User
 from platform_ui.clients.forms import ClientForm
 from platform_ui.clients.models import ClientApp
 from platform_ui.companies.forms import CompanyForm
+from platform_ui.companies.limits import LimitsForm
 from platform_ui.companies.models import Company
+from platform_ui.contracts.forms import TermsForm
 from platform_ui.errors import FormError
 from platform_ui.fields import Form, read_form
 from platform_ui.streams.forms import StreamAppForm
@@ -89,6 +91,20 @@ def test_a_full_name_is_made_of_its_levels() -> None:
 )
 def test_a_metadata_address_must_be_a_web_address(text: str) -> None:
     assert list(refused(ClientForm, {"name": "car_1", "metadata_uri": text})) == ["metadata_uri"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("-3", "At least 0."), ("999999999", "At most 100000."), ("many", "This must be a whole number.")],
+)
+def test_a_number_that_is_refused_is_answered_with_its_bounds(text: str, said: str) -> None:
+    assert refused(LimitsForm, {"max_apps": text}) == {"max_apps": said}
+
+
+@pytest.mark.parametrize("text", ["tomorrow", "2026-13-01", "31.12.2026 23:59", "12:00:00"])
+def test_what_is_no_time_is_answered_with_an_example(text: str) -> None:
+    said = "This must be a time, such as 2026-01-31T12:00:00Z."
+    assert refused(TermsForm, {"purpose": "ice", "ends_at": text}) == {"ends_at": said}
 
 
 @pytest.mark.parametrize("text", ["-app", "_app", "my app", "a/b", "..", "a"])

@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from client.errors import ConfigurationError, EntityNotFoundError, UnavailableError
+from client.version import product_version
 from setup.command_line import application
 from setup.entry import exit_code
 from setup.errors import PartNotReadyError, SetupError
@@ -34,6 +35,10 @@ def test_help_names_every_command() -> None:
     code, text = run("--help")
     assert code == 0
     assert all(name in text for name in [*COMMANDS, "app", "query"])
+
+
+def test_the_version_is_told() -> None:
+    assert run("--version") == (0, f"dtwin {product_version()}\n")
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -95,6 +100,18 @@ def test_purge_leaves_what_is_not_ours(home: Path) -> None:
     (home / "mine.txt").write_text("keep")
     assert run("down", "--purge", "--yes")[0] == 0
     assert [path.name for path in home.iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize("name", ["up", "demo"])
+def test_an_unknown_optional_part_is_a_usage_error_that_names_the_choices(
+    home: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DTWIN_WITH", "mqtt,grafana")
+    code, text = run(name)
+    assert code == 2
+    assert "grafana" in text
+    assert "elasticsearch, mqtt" in text
+    assert not home.exists()
 
 
 def test_logs_of_an_unknown_part_name_the_known_ones(home: Path) -> None:

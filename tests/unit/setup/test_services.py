@@ -8,6 +8,7 @@ from setup import entry
 from setup.errors import PartMissingError
 from setup.lazy_group import MOUNTS, Mount, _load
 from setup.local.paths import Home
+from setup.recording import recorder_settings
 from setup.services import (
     Addresses,
     base_environment,
@@ -17,6 +18,7 @@ from setup.services import (
     platform_settings,
     sensorthings_settings,
     stack_environment,
+    wanted_metrics_port,
     wanted_port,
 )
 
@@ -57,6 +59,55 @@ def test_services_are_told_where_the_others_are(tmp_path: Path) -> None:
     given = platform_settings(home, replace(ADDRESSES, sensorthings_token_file=""), "demo")
     assert "DTWIN_SENSORTHINGS__TOKEN_FILE" not in given, "the token of a given service is in our environment"
     assert platform["DTWIN_PLATFORM__DATABASE_URL"] == "postgresql+psycopg://postgres@/platform?host=%2Frun"
+
+
+def test_a_stack_with_mqtt_says_so_where_devices_look_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DTWIN_MQTT__PUBLIC_URL", "DTWIN_SENSORTHINGS__MQTT_ENDPOINTS"):
+        monkeypatch.delenv(name, raising=False)
+    endpoints = "DTWIN_SENSORTHINGS__MQTT_ENDPOINTS"
+    assert endpoints not in sensorthings_settings(ADDRESSES)
+    assert "DTWIN_MQTT__URL" not in platform_settings(Home(tmp_path), ADDRESSES, "demo")
+    by_mqtt = replace(ADDRESSES, mqtt="mqtts://127.0.0.1:8884")
+    assert sensorthings_settings(by_mqtt)[endpoints] == "mqtts://127.0.0.1:8884"
+    # Recorded as its own settings: a running platform starts again when MQTT is added.
+    assert platform_settings(Home(tmp_path), by_mqtt, "demo")["DTWIN_MQTT__URL"] == "mqtts://127.0.0.1:8884"
+    plain = replace(ADDRESSES, mqtt="mqtt://broker:1883")
+    assert endpoints not in sensorthings_settings(plain), "devices do not come without TLS"
+    monkeypatch.setenv("DTWIN_MQTT__PUBLIC_URL", "mqtts://mqtt.example.org:8883")
+    assert sensorthings_settings(plain)[endpoints] == "mqtts://mqtt.example.org:8883"
+    monkeypatch.setenv(endpoints, "mqtts://other.example.org:8883")
+    assert sensorthings_settings(by_mqtt)[endpoints] == "mqtts://other.example.org:8883"
+
+
+def test_the_platform_looks_at_the_parts_that_there_are(tmp_path: Path) -> None:
+    def looked_at(addresses: Addresses) -> set[str]:
+        settings = platform_settings(Home(tmp_path), addresses, "demo")
+        return {name for name in settings if name.endswith("__PROGRESS_FILE")}
+
+    recorder = "DTWIN_RECORDER__PROGRESS_FILE"
+    assert looked_at(ADDRESSES) == {recorder}
+    assert looked_at(replace(ADDRESSES, sensorthings_token_file="")) == set()
+    both = replace(ADDRESSES, elasticsearch="http://127.0.0.1:9200", mqtt="mqtts://127.0.0.1:8883")
+    assert looked_at(both) == {
+        recorder,
+        "DTWIN_ELASTICSEARCH__PROGRESS_FILE",
+        "DTWIN_MQTT__PROGRESS_FILE",
+    }
+
+
+@pytest.mark.parametrize(("text", "port"), [("", 9095), ("0", 0), ("9300", 9300), ("many", 9095)])
+def test_the_page_of_figures_has_its_usual_port_or_the_one_of_the_environment(text: str, port: int) -> None:
+    assert wanted_metrics_port("runner", {"DTWIN_RUNNER__METRICS_PORT": text}) == port
+
+
+def test_a_part_is_told_of_its_page_and_the_page_is_recorded(tmp_path: Path) -> None:
+    with_pages = replace(ADDRESSES, metrics={"recorder": 9096})
+    assert recorder_settings(Home(tmp_path), with_pages)["DTWIN_RECORDER__METRICS_PORT"] == "9096"
+    assert with_pages.metrics_ports("recorder") == {"metrics": 9096}
+    assert not with_pages.metrics_settings("runner")
+    assert not with_pages.metrics_ports("runner")
 
 
 def test_programs_find_the_rooms_of_the_clone_from_any_folder(tmp_path: Path) -> None:

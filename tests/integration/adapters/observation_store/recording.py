@@ -1,50 +1,33 @@
-"""What the recorder's tests share: a database with Datastreams, topics, and recorders that may be killed."""
+"""What the recorder's tests share: a database with Datastreams, and recorders of one system."""
 
-import json
-import os
 import signal
-import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import psycopg
-from confluent_kafka import Message, Producer
 from sqlalchemy import make_url
 
-from benchmarks.measuring.topics import create_topic, fill, read_committed
-from benchmarks.recorder.content import Content, store_content, topic_content
+from benchmarks.measuring.content import Content
+from benchmarks.measuring.topics import fill
+from benchmarks.recorder.content import store_content, topic_content
 from benchmarks.recorder.plant import plant, records
-from client.messaging.records import new_record_id
 from sensorthings.migrations import upgrade
 from setup.local.postgres import libpq_url
-from setup.local.processes import ProcessIdentity, log_tail, start_process
-from streamhub.engine.progress import AppProgress, read_progress
-from tests.kafka_clients import connection
-
-TIME = "2026-01-02T03:04:05.000000Z"
+from setup.local.processes import ProcessIdentity
+from tests.integration.adapters.sinks import TIME, SinkSite
 
 
-class Site:
-    """One system: its Datastreams in a database of its own, its topics on the broker, its recorders."""
+class Site(SinkSite):
+    """One system with its Datastreams in a database of its own."""
 
     def __init__(
         self, database: str, bootstrap: str, system: str, folder: Path, *, placed: bool = True
     ) -> None:
+        super().__init__(bootstrap, system, folder, "recorder")
         self.database = database
-        self.bootstrap = bootstrap
-        self.system = system
-        self.topic = f"{system}.int"
-        self.received = f"{system}.ext"
-        self._folder = folder
-        self._recorders: list[ProcessIdentity] = []
         upgrade(make_url(database))
         self.url = libpq_url(database)
         self.datastreams = plant(self.url, system, things=3, placed=placed)
-        create_topic(bootstrap, self.topic, 3)
-        create_topic(bootstrap, self.received, 1)
-        self._producer = Producer({**connection(bootstrap), "log_level": 0})
 
     @property
     def name(self) -> str:
@@ -55,43 +38,19 @@ class Site:
         """Start a recorder of this site's topics only."""
         pattern = f"^{self.system}[^.]*\\.(int|ext)$"
         numbered = ("--copy", str(copy)) if verb == "run" else ()
-        process = start_process(
-            [sys.executable, "-m", "adapters.observation_store", verb, *numbered, *arguments],
-            log_file=self.log_file(copy),
-            environment=os.environ
-            | {
-                "DTWIN_KAFKA__BOOTSTRAP_SERVERS": self.bootstrap,
-                "DTWIN_RECORDER__DATABASE_URL": self.database,
-                "DTWIN_RECORDER__GROUP": f"recorder.{self.system}",
-                "DTWIN_RECORDER__TOPICS": pattern,
-                "DTWIN_RECORDER__PROGRESS_FILE": str(self.progress_file(copy)),
-            }
-            | {f"DTWIN_RECORDER__{name.upper()}": value for name, value in settings.items()},
-            folder=Path(__file__).parents[4],
+        own = {
+            "DATABASE_URL": self.database,
+            "GROUP": f"recorder.{self.system}",
+            "TOPICS": pattern,
+            "PROGRESS_FILE": str(self.progress_file(copy)),
+        } | {name.upper(): value for name, value in settings.items()}
+        return self._start(
+            *("adapters.observation_store", verb, *numbered, *arguments),
+            copy=copy,
+            environment={f"DTWIN_RECORDER__{name}": value for name, value in own.items()},
         )
-        self._recorders.append(process)
-        return process
 
-    def log_file(self, copy: int = 0) -> Path:
-        return self._folder / f"recorder{copy}.log"
-
-    def progress_file(self, copy: int = 0) -> Path:
-        return self._folder / f"progress{copy}.json"
-
-    def progress(self, copy: int = 0) -> AppProgress | None:
-        return read_progress(self.progress_file(copy))
-
-    def end(self) -> None:
-        for recorder in self._recorders:
-            recorder.kill()
-
-    def wait(self, ask: Callable[[], object], what: str, timeout_s: float = 60.0) -> None:
-        deadline = time.monotonic() + timeout_s
-        while not ask():
-            assert time.monotonic() < deadline, f"{what} did not happen:\n{log_tail(self.log_file(), 20)}"
-            time.sleep(0.05)
-
-    def wait_for_rows(self, number: int, timeout_s: float = 60.0) -> None:
+    def wait_for_rows(self, number: int, timeout_s: float = 120.0) -> None:
         self.wait(lambda: self.count() >= number, f"{number} rows in the store", timeout_s)
 
     def count(self) -> int:
@@ -108,24 +67,6 @@ class Site:
     def fill(self, number: int) -> int:
         return fill(self.bootstrap, [self.topic], records(self.datastreams, number, partitions=3))
 
-    def send(
-        self,
-        value: object,
-        *,
-        key: str | None = None,
-        topic: str | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        """Send one record as a device does; bytes go as they are."""
-        given = {"dt-id": new_record_id()} if headers is None else headers
-        self._producer.produce(
-            topic or self.topic,
-            value if isinstance(value, bytes) else json.dumps(value).encode(),
-            self.name if key is None else key,
-            headers=[(name, text.encode()) for name, text in given.items()],
-        )
-        assert self._producer.flush(20) == 0
-
     def observation(self, result: object, **more: object) -> dict[str, object]:
         return {
             "phenomenonTime": TIME,
@@ -137,10 +78,7 @@ class Site:
     def contents(self) -> tuple[Content, Content]:
         return topic_content(self.bootstrap, [self.topic]), store_content(self.url)
 
-    def dead_letters(self, topic: str | None = None) -> Sequence[Message]:
-        return list(read_committed(self.bootstrap, f"{topic or self.topic}.dlq"))
-
 
 def terminate(process: ProcessIdentity) -> bool:
     """Ask a recorder to end; gives whether it did."""
-    return process.end(first_signal=signal.SIGTERM, timeout_s=30)
+    return process.end(first_signal=signal.SIGTERM, timeout_s=60)

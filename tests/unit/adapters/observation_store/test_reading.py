@@ -1,63 +1,23 @@
 """What is read out of records, and what is refused."""
 
-import json
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 
-from adapters.observation_store.reading import Marks, Reading, read_marks, read_record
+from adapters.observation_store.reading import read_record
 from client.errors import RecordFormatError
 from streamhub.engine.records import Headers
+from streamhub.engine.sinks.reading import Marks, Reading, read_marks
+from tests.unit.adapters.records import NAME, SYSTEM, TIME, FakeRecord, observation
 
-SYSTEM = "cz.icecars.CarFleet.Car1"
-NAME = f"{SYSTEM}.Main.Speed"
-TIME = "2026-01-02T03:04:05.000006Z"
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 DT_ID = "019b7d2c-7d60-7000-8000-000000000001"
 
 
-class FakeRecord:
-    """A record as the consumer gives it."""
-
-    def __init__(
-        self,
-        value: object,
-        *,
-        topic: str = f"{SYSTEM}.int",
-        key: bytes | None = NAME.encode(),
-        headers: Headers | None = None,
-        offset: int = 7,
-    ) -> None:
-        self._value = value if isinstance(value, bytes | None) else json.dumps(value).encode()
-        self._topic, self._key, self._headers, self._offset = topic, key, headers, offset
-
-    def topic(self) -> str:
-        return self._topic
-
-    def key(self) -> bytes | None:
-        return self._key
-
-    def value(self) -> bytes | None:
-        return self._value
-
-    def headers(self) -> Headers | None:
-        return self._headers
-
-    def partition(self) -> int:
-        return 2
-
-    def offset(self) -> int:
-        return self._offset
-
-
 def _read(value: object, **more: object) -> Reading:
-    record = FakeRecord(value, **more)  # type: ignore[arg-type]
+    record = FakeRecord(value, partition=2, **more)  # type: ignore[arg-type]
     return read_record(record, read_marks(record))
-
-
-def _observation(**more: object) -> dict[str, object]:
-    return {"phenomenonTime": TIME, "resultTime": TIME, "result": 1, "Datastream": {"@iot.id": 5}} | more
 
 
 def _refusal(value: object, **more: object) -> str:
@@ -67,7 +27,7 @@ def _refusal(value: object, **more: object) -> str:
 
 
 def test_a_device_s_record_is_read_whole() -> None:
-    found = _read(_observation(humidity=0), headers=[("dt-id", DT_ID.encode())])
+    found = _read(observation(humidity=0), headers=[("dt-id", DT_ID.encode())])
     assert found[1:] == (
         NAME,
         5,
@@ -87,7 +47,7 @@ def test_a_device_s_record_is_read_whole() -> None:
 
 @pytest.mark.parametrize("result", [0, False, "", None, [], {}, 20.0, 2**70, -0.0])
 def test_falsy_and_large_results_are_results(result: object) -> None:
-    found = _read(_observation(result=result)).result
+    found = _read(observation(result=result)).result
     assert found == result
     assert type(found) is type(result)
 
@@ -103,11 +63,11 @@ def test_falsy_and_large_results_are_results(result: object) -> None:
     ],
 )
 def test_every_form_of_a_time_is_read(text: object, moment: datetime) -> None:
-    assert _read(_observation(phenomenonTime=text)).start == moment
+    assert _read(observation(phenomenonTime=text)).start == moment
 
 
 def test_an_interval_has_two_ends() -> None:
-    found = _read(_observation(phenomenonTime=f"{TIME}/2026-01-03T03:04:05.000006Z"))
+    found = _read(observation(phenomenonTime=f"{TIME}/2026-01-03T03:04:05.000006Z"))
     assert (found.start, found.end) == (MOMENT, MOMENT + timedelta(days=1))
 
 
@@ -117,7 +77,7 @@ def test_the_result_time_stands_in_for_a_missing_phenomenon_time() -> None:
 
 
 def test_a_result_time_that_is_not_told_stays_unknown() -> None:
-    assert _read(_observation(resultTime=None)).result_time is None
+    assert _read(observation(resultTime=None)).result_time is None
 
 
 @pytest.mark.parametrize(
@@ -143,17 +103,17 @@ def test_what_cannot_be_stored_is_refused_with_a_code(value: object, code: str) 
 
 
 def test_a_backslash_before_u0000_is_only_text() -> None:
-    assert _read(_observation(result="\\u0000")).result == "\\u0000"
+    assert _read(observation(result="\\u0000")).result == "\\u0000"
 
 
 def test_a_key_of_another_system_is_refused_in_a_system_s_own_topic() -> None:
-    assert _refusal(_observation(), key=b"xx.other.Fleet.Car2.Main.Speed") == "record.foreign_datastream"
+    assert _refusal(observation(), key=b"xx.other.Fleet.Car2.Main.Speed") == "record.foreign_datastream"
 
 
 def test_a_key_of_another_system_is_fine_among_what_was_received_from_it() -> None:
     headers: Headers = [("dt-id", DT_ID.encode()), ("dt-origin", b"xx.other.Fleet.Car2.int/0/5")]
     found = _read(
-        _observation(), key=b"xx.other.Fleet.Car2.Main.Speed", topic=f"{SYSTEM}.ext", headers=headers
+        observation(), key=b"xx.other.Fleet.Car2.Main.Speed", topic=f"{SYSTEM}.ext", headers=headers
     )
     assert found.owner == "xx.other.Fleet.Car2"
 
@@ -165,42 +125,42 @@ def test_a_key_of_another_system_is_refused_when_the_record_is_not_from_it(origi
     headers: Headers = [("dt-id", DT_ID.encode())]
     headers += [] if origin is None else [("dt-origin", origin)]
     received = {"key": b"xx.other.Fleet.Car2.Main.Speed", "topic": f"{SYSTEM}.ext", "headers": headers}
-    assert _refusal(_observation(), **received) == "record.foreign_datastream"
+    assert _refusal(observation(), **received) == "record.foreign_datastream"
 
 
 def test_a_system_whose_name_begins_like_another_is_not_it() -> None:
-    assert _refusal(_observation(), key=f"{SYSTEM}0.Main.Speed".encode()) == "record.foreign_datastream"
+    assert _refusal(observation(), key=f"{SYSTEM}0.Main.Speed".encode()) == "record.foreign_datastream"
 
 
 def test_a_record_without_a_key_belongs_to_its_topic_s_system() -> None:
-    found = _read(_observation(), key=None)
+    found = _read(observation(), key=None)
     assert (found.name, found.owner, found.datastream_id) == ("", SYSTEM, 5)
 
 
 def test_a_key_that_is_not_text_is_refused() -> None:
-    assert _refusal(_observation(), key=b"\xff") == "record.key_not_text"
+    assert _refusal(observation(), key=b"\xff") == "record.key_not_text"
 
 
 def test_a_record_without_an_id_gets_one_of_its_position() -> None:
-    first, again, other = (_read(_observation(), offset=offset).dt_id for offset in (1, 1, 2))
+    first, again, other = (_read(observation(), offset=offset).dt_id for offset in (1, 1, 2))
     assert first == again != other
 
 
 def test_a_forwarded_record_without_an_id_has_that_of_its_origin() -> None:
     origin: Headers = [("dt-origin", f"{SYSTEM}.int/2/7".encode())]
-    forwarded = _read(_observation(), topic="a.bb.cc.dd.ext", offset=99, headers=origin)
-    assert forwarded.dt_id == _read(_observation(), offset=7).dt_id
+    forwarded = _read(observation(), topic="a.bb.cc.dd.ext", offset=99, headers=origin)
+    assert forwarded.dt_id == _read(observation(), offset=7).dt_id
 
 
 def test_an_id_that_is_no_uuid_counts_within_its_datastream() -> None:
     headers: Headers = [("dt-id", b"row-1")]
-    here = _read(_observation(), headers=headers).dt_id
-    assert here == _read(_observation(), headers=headers, offset=8).dt_id
-    assert here != _read(_observation(), headers=headers, key=f"{SYSTEM}.Main.Torque".encode()).dt_id
+    here = _read(observation(), headers=headers).dt_id
+    assert here == _read(observation(), headers=headers, offset=8).dt_id
+    assert here != _read(observation(), headers=headers, key=f"{SYSTEM}.Main.Torque".encode()).dt_id
 
 
 def test_parameters_and_further_attributes_are_one_object() -> None:
-    found = _read(_observation(parameters={"a": 1}, b=2, resultQuality="good", validTime=f"{TIME}/{TIME}"))
+    found = _read(observation(parameters={"a": 1}, b=2, resultQuality="good", validTime=f"{TIME}/{TIME}"))
     assert found.parameters == {"a": 1, "b": 2}
     assert found.quality == "good"
     assert found.valid == (MOMENT, MOMENT)

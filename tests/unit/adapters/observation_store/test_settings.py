@@ -2,8 +2,9 @@
 
 import pytest
 
-from adapters.observation_store.settings import RecorderSettings, consumer_settings
+from adapters.observation_store.settings import RecorderSettings
 from client.errors import ConfigurationError
+from streamhub.engine.sinks.settings import consumer_settings
 
 ENVIRONMENT = {
     "DTWIN_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:9092",

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from confluent_kafka import KafkaError
 
-from client.errors import DeliveryError
-from client.messaging.producer import KafkaProducer, ProducerSettings, _Outgoing
+from client.errors import DeliveryError, QueueFullError
+from client.messaging.producer import KafkaProducer, ProducerSettings
 
 # Nothing listens there.
 AWAY = {"bootstrap.servers": "127.0.0.1:1"}
@@ -32,13 +32,65 @@ def _no_look_up(topics: object, timeout_s: float) -> dict[str, int]:
 def test_an_interrupt_while_waiting_for_room_leaves_nothing_to_wait_for(
     producer: KafkaProducer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(_outgoing: _Outgoing, _limit_s: float) -> None:
+    def full(*_record: object) -> None:
+        raise BufferError
+
+    def interrupted(*_arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(producer, "_enqueue_when_room", interrupted)
+    monkeypatch.setattr(producer, "_enqueue", full)
+    monkeypatch.setattr(producer, "_retry_when_room", interrupted)
     with pytest.raises(KeyboardInterrupt):
         producer.produce("t", b"k", b"v", [])
     assert producer.book.pending == 0
+
+
+def test_a_record_without_room_is_not_taken_and_not_waited_for(producer: KafkaProducer) -> None:
+    taken = producer.produce("t", b"k", b"v", [])
+    with pytest.raises(QueueFullError, match=r"stayed full for 0\.0 s; the record for t was not taken"):
+        producer.produce("t", b"k", b"v", [], wait_s=0.0)
+    assert (producer.book.accepted, producer.book.pending) == (1, 1)
+    assert not taken.done()
+
+
+def test_a_record_waits_for_room_and_is_taken_when_there_is_some(
+    producer: KafkaProducer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter([BufferError, BufferError, None])
+    sent: list[tuple[object, ...]] = []
+
+    def enqueue(*record: object) -> None:
+        answer = next(answers)
+        if answer is not None:
+            raise answer
+        sent.append(record)
+
+    monkeypatch.setattr(producer, "_enqueue", enqueue)
+    producer.produce("t", b"k", b"v", [("dt-id", b"1")], wait_s=30)
+    assert [record[:4] for record in sent] == [("t", b"k", b"v", [("dt-id", b"1")])]
+    assert producer.book.pending == 1
+
+
+def test_every_record_has_a_handle_of_its_own(
+    producer: KafkaProducer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Acknowledged:
+        def __init__(self, offset: int) -> None:
+            self._offset = offset
+
+        def partition(self) -> int:
+            return 0
+
+        def offset(self) -> int:
+            return self._offset
+
+    settle: list[Callable[[KafkaError | None, Acknowledged], None]] = []
+    monkeypatch.setattr(producer, "_enqueue", lambda *record: settle.append(record[-1]))
+    handles = [producer.produce("t", b"k", b"v", []) for _ in range(3)]
+    for offset in (2, 0, 1):
+        settle[offset](None, Acknowledged(offset))
+    assert [handle.result(0).offset for handle in handles] == [0, 1, 2]
+    assert (producer.book.delivered, producer.book.pending) == (3, 0)
 
 
 def test_a_closed_producer_takes_no_record(producer: KafkaProducer) -> None:
@@ -52,7 +104,7 @@ def test_records_that_are_given_up_are_said_at_once_but_not_one_by_one(
     producer: KafkaProducer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settle: list[Callable[[KafkaError, None], None]] = []
-    monkeypatch.setattr(producer, "_enqueue_when_room", lambda outgoing, _: settle.append(outgoing.settle))
+    monkeypatch.setattr(producer, "_enqueue", lambda *record: settle.append(record[-1]))
     for _ in range(100):
         producer.produce("t", b"k", b"v", [])
     for give_up in settle:

@@ -1,9 +1,15 @@
 """The record format: ids, partitions, values."""
 
 import json
+import os
+import subprocess
+import sys
+import textwrap
+import threading
 import time
 import uuid
 from datetime import UTC, datetime
+from enum import IntEnum
 
 import confluent_kafka
 import pytest
@@ -14,6 +20,7 @@ from client.errors import InvalidResultError, RecordFormatError
 from client.messaging.records import (
     ReceivedRecord,
     decode_object,
+    json_text,
     murmur2,
     new_record_id,
     partition_for,
@@ -36,6 +43,42 @@ def test_record_ids_differ_and_do_not_descend_between_milliseconds() -> None:
     assert len(set(ids)) == len(ids)
     stamps = [made[:13] for made in ids]
     assert stamps == sorted(stamps)
+
+
+def test_threads_do_not_share_the_random_part_of_ids() -> None:
+    made: list[list[str]] = [[] for _ in range(4)]
+    threads = [
+        threading.Thread(target=lambda ids=ids: ids.extend(new_record_id()[19:] for _ in range(3000)))
+        for ids in made
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({tail for ids in made for tail in ids}) == 4 * 3000
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_child_does_not_repeat_the_random_part_of_its_parents_ids() -> None:
+    program = """
+        import os
+        from client.messaging.records import new_record_id
+
+        new_record_id()
+        reading, writing = os.pipe()
+        if os.fork() == 0:
+            os.write(writing, new_record_id().encode())
+            os._exit(0)
+        mine, of_child = new_record_id(), os.read(reading, 36).decode()
+        os.wait()
+        print(mine[19:], of_child[19:])
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=True
+    )
+    mine, of_child = done.stdout.split()
+    assert len(mine) == len(of_child) == 17
+    assert mine != of_child
 
 
 # From org.apache.kafka.common.utils.UtilsTest of Apache Kafka.
@@ -126,6 +169,33 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
+
+
+@given(json_values)
+def test_json_is_written_as_the_standard_library_writes_it(value: object) -> None:
+    assert json_text(value) == json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+class _Gear(IntEnum):
+    REVERSE = -1
+
+
+class _Reading(float):
+    def __repr__(self) -> str:
+        return f"about {float(self)}"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(_Gear.REVERSE, "-1"), (_Reading(2.5), "2.5"), (-0.0, "-0.0"), (1e22, "1e+22"), (True, "true")],
+)
+def test_values_that_only_look_plain_are_written_as_what_they_are(value: object, expected: str) -> None:
+    assert json_text(value) == expected
+
+
+def test_an_integer_with_more_digits_than_python_writes_is_refused() -> None:
+    with pytest.raises(InvalidResultError, match="cannot be written as JSON"):
+        json_text(10**5000)
 
 
 @given(json_values)

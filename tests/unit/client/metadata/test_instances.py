@@ -8,7 +8,7 @@ import pytest
 
 from client.errors import InstanceFileError, InvalidNameError, SubscriptionFileError
 from client.messaging.topics import DatastreamName, SystemName
-from client.metadata.entities import ObservationType
+from client.metadata.entities import Location, ObservationType
 from client.metadata.instances import (
     INSTANCE_EXAMPLE,
     MAPPING_EXAMPLE,
@@ -48,6 +48,14 @@ def test_names_that_have_the_system_in_front_keep_it_once(car: Document, write: 
     instances = read_instances(write(car), SYSTEM)
     assert instances.things["car"].name == f"{SYSTEM}.Main"
     assert instances.sensors["pt100"].name == f"{SYSTEM}.PT100"
+
+
+def test_a_thing_may_say_where_it_is(car: Document, write: Write) -> None:
+    assert read_instances(write(car), SYSTEM).things["car"].location is None
+    car["Things"]["car"]["Location"] = {"latitude": 47.8, "longitude": 13}
+    assert read_instances(write(car), SYSTEM).things["car"].location == Location(47.8, 13.0)
+    car["Things"]["car"]["Location"]["name"] = "Ring"
+    assert read_instances(write(car), SYSTEM).things["car"].location == Location(47.8, 13.0, "Ring")
 
 
 def test_empty_sections_are_fine(write: Write) -> None:
@@ -112,6 +120,10 @@ _GONE = object()
 _TEMPERATURE = "/Datastreams/temperature"
 
 
+def _at(latitude: object, longitude: object = 0) -> Document:
+    return {"latitude": latitude, "longitude": longitude}
+
+
 @pytest.mark.parametrize(
     ("place", "value", "pointer", "problem"),
     [
@@ -125,6 +137,19 @@ _TEMPERATURE = "/Datastreams/temperature"
         ("/Things/car/name", "Main.Engine", "/Things/car/name", "a dot separates levels"),
         ("/Things/car/name", "Ma\nin", "/Things/car/name", "printable characters"),
         ("/Things/car/properties", None, "/Things/car/properties", "is null, not an object"),
+        ("/Things/car/Location", [47.8, 13.05], "/Things/car/Location", "is a list, not an object"),
+        ("/Things/car/Location", {"latitude": 1}, "/Things/car/Location", "the key 'longitude' is missing"),
+        ("/Things/car/Location", _at("47"), "/Things/car/Location/latitude", "is text, not a number"),
+        (
+            "/Things/car/Location",
+            _at(True),
+            "/Things/car/Location/latitude",
+            "is true or false, not a number",
+        ),
+        ("/Things/car/Location", _at(90.1), "/Things/car/Location/latitude", "is 90.1"),
+        ("/Things/car/Location", _at(0, -181), "/Things/car/Location/longitude", "is -181"),
+        ("/Things/car/Location", _at(0) | {"name": ""}, "/Things/car/Location/name", "is empty"),
+        ("/Things/car/Location", _at(0) | {"height": 5}, "/Things/car/Location/height", "is not a key that"),
         ("/Sensors/pt100/metadata", _GONE, "/Sensors/pt100", "the key 'metadata' is missing"),
         ("/Sensors/pt100/encodingType", True, "/Sensors/pt100/encodingType", "is true or false, not text"),
         ("/Sensors/pt100/name", "x" * 10_000, "/Sensors/pt100/name", "1 to 255 printable"),

@@ -17,6 +17,7 @@ from client.errors import (
 )
 from client.metadata.entities import (
     Datastream,
+    Location,
     ObservationType,
     ObservedProperty,
     Sensor,
@@ -163,6 +164,54 @@ def test_a_datastream_moves_to_another_thing() -> None:
     script = Script(page(datastream_on_the_wire(Thing={"@iot.id": 99})), httpx2.Response(204))
     server(script).upsert(datastream())
     assert script.body(1) == {"Thing": {"@iot.id": 1}}
+
+
+PLACED = replace(CAR, location=Location(47.8, 13.05))
+POINT = {"type": "Point", "coordinates": [13.05, 47.8]}
+
+
+def there(name: str = f"{CAR.name} place", location: object = None) -> dict[str, object]:
+    """The car as the service has it, at a place."""
+    body = {"@iot.id": 3, "name": CAR.name, "description": CAR.description, "properties": {"doors": 4}}
+    return body | {"Locations": [{"@iot.id": 8, "name": name, "location": location or POINT}]}
+
+
+def test_a_thing_is_created_with_its_location() -> None:
+    script = Script(page(), httpx2.Response(201, json={"@iot.id": 3}))
+    server(script).upsert(PLACED)
+    assert script.body(1)["Locations"] == [
+        {
+            "name": f"{CAR.name} place",
+            "description": f"Where {CAR.name} is",
+            "encodingType": "application/geo+json",
+            "location": POINT,
+        }
+    ]
+
+
+def test_a_thing_that_is_where_it_was_is_left_alone() -> None:
+    script = Script(page(there()), page(there()))
+    server(script).upsert(PLACED)
+    assert "$expand=Locations" in str(script.requests[0].url)
+    server(script).upsert(CAR)
+    assert script.seen == ["GET /v1.1/Things"] * 2
+
+
+@pytest.mark.parametrize(
+    "present",
+    [
+        there(location={"type": "Point", "coordinates": [13.05, 47.9]}),
+        there(location={"type": "Point", "coordinates": []}),
+        there(location="not known yet"),
+        there(name="Ring"),
+        {"@iot.id": 3, "name": CAR.name, "description": CAR.description, "properties": {"doors": 4}},
+    ],
+)
+def test_a_thing_that_has_moved_gets_another_location_and_no_patch(present: dict[str, object]) -> None:
+    script = Script(page(present), httpx2.Response(201, headers={"Location": "http://x/Locations(9)"}))
+    server(script).upsert(PLACED)
+    assert script.seen == ["GET /v1.1/Things", "POST /v1.1/Things(3)/Locations"]
+    assert script.body(1)["location"] == POINT
 
 
 def test_pages_are_followed_until_the_name_is_found() -> None:

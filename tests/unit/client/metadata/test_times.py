@@ -137,6 +137,13 @@ def test_formatting_refuses_a_time_without_offset() -> None:
 
 
 @given(times)
+def test_a_time_is_written_as_the_standard_library_writes_it(moment: datetime) -> None:
+    expected = moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    assert format_time(moment) == expected
+    assert format_time(moment.astimezone(timezone(timedelta(hours=5, minutes=30)))) == expected
+
+
+@given(times)
 def test_what_is_written_is_read_back(moment: datetime) -> None:
     text = format_time(moment)
     assert len(text) == len("2026-01-02T03:04:05.678901Z")

@@ -27,6 +27,22 @@ def test_the_table_has_a_row_per_datastream_in_order() -> None:
     ]
 
 
+def test_a_unit_that_becomes_known_later_is_shown_and_stays() -> None:
+    statistics = Statistics()
+    for symbol in (None, "°C", None):
+        statistics.take(_record("a.Temperature", 4.5, symbol))
+
+    assert statistics.table().splitlines()[-1].split() == [
+        "a.Temperature",
+        "3",
+        "4.5",
+        "°C",
+        "4.500",
+        "4.5",
+        "4.5",
+    ]
+
+
 def test_the_columns_are_aligned() -> None:
     statistics = Statistics()
     statistics.take(_record("short", 1.0))

@@ -1,5 +1,7 @@
 """Which principals and shares the platform wants, and how the difference is brought to the service."""
 
+from typing import NamedTuple
+
 import pytest
 
 from client.metadata.server import SensorThingsServer
@@ -9,6 +11,7 @@ from platform_ui.access.wanted import Flow, is_ours, passed_datastreams, passed_
 from platform_ui.streams.ports import acting_as
 
 WEATHER, CAR = "is.iceland.weather.Stations", "cz.icecars.fleet.Car1"
+RUNNING_APP, STOPPED_APP = f"{WEATHER}.frost", f"{WEATHER}.wind"
 TEMPERATURE, WIND = f"{WEATHER}.s1.Air Temperature", f"{WEATHER}.s1.Wind"
 
 
@@ -83,6 +86,32 @@ def test_only_the_difference_is_brought_and_strangers_are_left_alone() -> None:
     assert access.calls == []
 
 
+class MemoryStatus(NamedTuple):
+    app_id: str
+    desired: str
+
+
+class MemoryRunner:
+    """Knows of two apps, one of them stopped."""
+
+    def list(self) -> list[MemoryStatus]:
+        return [MemoryStatus(RUNNING_APP, "running"), MemoryStatus(STOPPED_APP, "stopped")]
+
+
+def test_an_app_has_a_principal_without_rights_as_long_as_it_is_meant_to_run() -> None:
+    access = MemoryAccess()
+    access.known = {
+        f"app:{STOPPED_APP}": Rights(None, ()),
+        "app:of.somebody.deleted.Long.ago": Rights(None, ()),
+        CAR: own_rights(CAR),
+    }
+    keeping = keeper.AccessKeeper(None, access, MemoryRunner())  # type: ignore[arg-type]
+    keeping._bring_shares([], [])
+    assert access.known == {f"app:{RUNNING_APP}": Rights(None, ()), CAR: own_rights(CAR)}
+    assert keeper._bring_principals({CAR: own_rights(CAR)}, access) == [], "the others leave them alone"
+    assert f"app:{RUNNING_APP}" in access.known
+
+
 @pytest.mark.parametrize(
     ("name", "ours"),
     [
@@ -91,6 +120,7 @@ def test_only_the_difference_is_brought_and_strangers_are_left_alone() -> None:
         (f"{CAR}.car_1", True),
         ("recorder", False),
         ("a.b.c", False),
+        (f"app:{CAR}.fast", False),
         ("no such.system.name.at all", False),
     ],
 )

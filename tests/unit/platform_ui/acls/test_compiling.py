@@ -45,8 +45,10 @@ CLIENT_CELLS = [
     (TOPIC, f"{CARS}.int", {READ, WRITE}),
     (TOPIC, f"{CARS}.log", {READ, WRITE}),
     (TOPIC, f"{CARS}.ext", {READ}),
-    (TOPIC, f"{CARS}.int.dlq", set()),
+    (TOPIC, f"{CARS}.int.dlq", {WRITE}),
+    (TOPIC, f"{CARS}.ext.dlq", {WRITE, CREATE}),
     (TOPIC, f"{FLEET}.ext", set()),
+    (TOPIC, f"{FLEET}.int.dlq", set()),
     (TOPIC, f"{WEATHER}.int", set()),
     (GROUP, f"{CARS}.car_1", {READ}),
     (GROUP, f"{CARS}.car_1.night", {READ}),
@@ -100,7 +102,11 @@ def test_an_app_that_its_contracts_stop_may_do_nothing() -> None:
 
 def test_who_has_no_certificate_may_do_nothing() -> None:
     entries = compile_entries(replace(REGISTRY, credentials={}))
-    assert {entry.principal for entry in entries} == {"User:service.recorder", "User:service.sensorthings"}
+    assert {entry.principal for entry in entries} == {
+        "User:service.mqtt",
+        "User:service.recorder",
+        "User:service.sensorthings",
+    }
 
 
 def test_who_has_only_expired_certificates_may_do_nothing() -> None:

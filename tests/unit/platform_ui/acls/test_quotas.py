@@ -14,8 +14,8 @@ def test_everybody_has_the_default_and_services_are_not_bound() -> None:
     assert wanted[None] == {PRODUCE: 100, REQUEST: 50}
     assert wanted["service.recorder"][PRODUCE] > 1e15
     assert set(wanted) == {
-        None, "service.broker", "service.operator", "service.platform", "service.recorder",
-        "service.sensorthings",
+        None, "service.broker", "service.mqtt", "service.operator", "service.platform",
+        "service.recorder", "service.sensorthings",
     }  # fmt: skip
 
 

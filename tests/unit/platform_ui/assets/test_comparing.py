@@ -123,6 +123,42 @@ def test_a_change_shows_the_attribute_before_and_after_and_writes_nothing_else()
     assert set(request["body"]) == {"unitOfMeasurement"}  # type: ignore[call-overload]
 
 
+def test_a_thing_that_moves_gets_a_location_and_its_other_changes_beside_it() -> None:
+    place = {"latitude": 47.8, "longitude": 13.05}
+    present = in_service(read_text(changed("Things", "car", "Location", to=place), SYSTEM))
+    assert compare(read_text(json.dumps(FILE), SYSTEM), present).requests == [], "a file may leave it out"
+    document = json.loads(changed("Things", "car", "Location", to=place | {"name": "Ring"}))
+    document["Things"]["car"]["description"] = "The red car"
+    plan = compare(read_text(json.dumps(document), SYSTEM), present)
+    (change,) = plan.of(State.CHANGED)
+    assert [(one.name, one.before, one.after) for one in change.fields] == [
+        ("description", "The car", "The red car"),
+        ("Locations", f"{SYSTEM}.Main place · 47.8, 13.05", "Ring · 47.8, 13.05"),
+    ]
+    assert [(one["method"], one["url"]) for one in plan.requests] == [
+        ("patch", "Things(1)"),
+        ("post", "Things(1)/Locations"),
+    ]
+    patch, move = (one["body"] for one in plan.requests)
+    assert patch == {"description": "The red car"}
+    assert move == {
+        "name": "Ring",
+        "description": f"Where {SYSTEM}.Main is",
+        "encodingType": "application/geo+json",
+        "location": {"type": "Point", "coordinates": [13.05, 47.8]},
+    }
+
+
+def test_a_new_thing_gets_its_location_after_it() -> None:
+    place = {"latitude": 47.8, "longitude": 13.05}
+    plan = compare(read_text(changed("Things", "car", "Location", to=place), SYSTEM), nothing())
+    assert [one["url"] for one in plan.requests[:2]] == ["Things?upsert=true", "$e1/Locations"]
+    assert "Locations" not in str(plan.requests[0]["body"])
+    assert ("Locations", f"{SYSTEM}.Main place · 47.8, 13.05") in [
+        (one.name, one.after) for one in plan.changes[0].fields
+    ]
+
+
 def test_what_is_in_service_but_not_in_the_file_is_named_and_stays() -> None:
     present = in_service(read_text(json.dumps(FILE), SYSTEM))
     plan = compare(read_text('{"Things": {}, "Sensors": {}, "Datastreams": {}}', SYSTEM), present)
@@ -189,6 +225,14 @@ _NAMES = st.text(
 _THINGS = _NAMES.filter(lambda text: "." not in text)
 _TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1).filter(str.strip)
 _PROPERTIES = st.dictionaries(_TEXTS, st.none() | st.booleans() | st.integers(-9, 9) | _TEXTS, max_size=2)
+_PLACES = st.fixed_dictionaries(
+    {},
+    optional={
+        "Location": st.fixed_dictionaries(
+            {"latitude": st.floats(-90, 90), "longitude": st.integers(-180, 180)}, optional={"name": _TEXTS}
+        )
+    },
+)
 _UNITS = st.fixed_dictionaries({key: st.none() | _TEXTS for key in ("name", "symbol", "definition")})
 
 
@@ -218,7 +262,8 @@ def _files(draw: st.DrawFn) -> JsonObject:
         }
     return {
         "Things": {
-            one: {"name": one, "description": draw(_TEXTS), "properties": draw(_PROPERTIES)} for one in things
+            one: {"name": one, "description": draw(_TEXTS), "properties": draw(_PROPERTIES)} | draw(_PLACES)
+            for one in things
         },
         "Sensors": {
             one: {

@@ -78,6 +78,38 @@ def test_a_client_that_came_back_after_it_stopped_is_connected() -> None:
     assert state_by(report("state", state="stopped"), report("state", state="started")) is Standing.CONNECTED
 
 
+def said(says: datetime, kafka: datetime, word: str = "alive") -> Report:
+    """A state whose device says one time, and Kafka another."""
+    return read_report(record({"time": says.isoformat(), "type": "state", "state": word}, at=kafka))
+
+
+@pytest.mark.parametrize(
+    ("says", "kafka", "off", "words"),
+    [
+        (NOON, NOON, None, ""),
+        (NOON + timedelta(minutes=1), NOON + timedelta(minutes=1), None, ""),
+        (NOON + timedelta(hours=1), NOON, timedelta(hours=1), "its clock is 60 min ahead"),
+        (NOON + timedelta(hours=1),) * 2 + (timedelta(hours=1), "its clock is 60 min ahead"),
+        (NOON - timedelta(days=9), NOON, -timedelta(days=9), "its clock is 9 days behind"),
+    ],
+)
+def test_a_devices_clock_never_makes_it_heard_in_the_future_and_is_said_to_be_off(
+    says: datetime, kafka: datetime, off: timedelta | None, words: str
+) -> None:
+    found = state_of([said(says, kafka)], "car_1", NOON, is_whole=True, looked_back_to=None)
+    assert found.last_heard == NOON
+    assert found.since is not None
+    assert found.since <= NOON
+    assert found.standing is Standing.CONNECTED
+    assert (found.clock_off, found.clock_words) == (off, words)
+
+
+def test_a_device_that_kept_its_words_while_the_network_was_away_has_a_right_clock() -> None:
+    kept, fresh = said(NOON - timedelta(minutes=30), NOON), said(NOON, NOON)
+    found = state_of([kept, fresh], "car_1", NOON, is_whole=True, looked_back_to=None)
+    assert found.clock_off is None
+
+
 def test_words_of_others_are_not_its_own() -> None:
     other = report("state", key="car_2", state="started")
     assert state_by(other) is Standing.NEVER

@@ -20,7 +20,9 @@ from platform_ui.clients.starter import (
 
 SYSTEM = "cz.icecars.Fleet.Car1"
 PLACE = Place(
-    ClientConfiguration("car_1", SYSTEM, "sta.test:8084", "kafka.test:9092"), "https://sta.test:8084"
+    ClientConfiguration("car_1", SYSTEM, "sta.test:8084", "kafka.test:9092"),
+    "https://sta.test:8084",
+    "mqtts://mqtt.test:8883",
 )
 
 
@@ -51,3 +53,22 @@ def test_what_curl_sends_is_json_with_the_full_names() -> None:
     assert body["Thing"]["name"] == body["name"].rpartition(".")[0]
     assert "--cacert ca.pem https://" not in code
     assert "--cacert ca.pem" in code, "the service speaks TLS"
+
+
+def test_mqtt_is_shown_only_where_there_is_a_broker() -> None:
+    bare = Place(PLACE.configuration, PLACE.sensorthings_url)
+    assert [way.key for way in ways(bare)] == ["python", "curl"]
+    assert [way.key for way in ways(PLACE)] == ["python", "curl", "mqtt"]
+
+
+def test_mqtt_sends_to_the_datastream_that_was_described_before() -> None:
+    describe, send, program = next(way for way in ways(PLACE) if way.key == "mqtt").snippets
+    body = json.loads(describe.code.partition("<<'JSON'\n")[2].removesuffix("\nJSON"))
+    assert body["name"] == f"{SYSTEM}.car_1-mqtt.Air Temperature"
+    assert body["name"] in datastream_names(SYSTEM, "car_1")
+    topic = f"dt/{SYSTEM}/car_1-mqtt/Air Temperature"
+    assert "-h mqtt.test -p 8883 \\\n  --cafile ca.pem --cert certificate.pem --key key.pem" in send.code
+    assert f"-t '{topic}'" in send.code
+    lines = program.code.partition("<<'PYTHON'\n")[2].removesuffix("\nPYTHON")
+    assert topic in lines
+    ast.parse(lines)

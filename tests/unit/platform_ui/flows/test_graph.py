@@ -67,9 +67,10 @@ def test_what_an_app_reads_of_two_systems_is_no_figure_of_one_of_them() -> None:
 
 
 def test_a_contract_of_which_nobody_makes_use_is_a_line_of_its_own() -> None:
-    facts = Facts([SystemFact(CAR)], [], [ShareFact("c-1", CAR, ROAD)])
+    facts = Facts([SystemFact(CAR)], [], [ShareFact("c-1", CAR, ROAD, "Warn of ice")])
     (edge,) = draw(facts, FlowSnapshot(), Scope()).edges
     assert (edge.kind, edge.url) == ("share", "/contracts/c-1")
+    assert edge.title.endswith(": Warn of ice")
 
 
 def test_a_contract_that_an_app_uses_is_no_line_of_its_own() -> None:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from platform_ui.contracts.titles import ContractTitle
 from platform_ui.flows.figures import AppRate, FlowSnapshot, TopicRate
 from platform_ui.flows.graph import AppFact, Facts, Scope, SystemFact
 from platform_ui.flows.troubles import (
@@ -75,13 +76,15 @@ def test_a_system_is_half_made_only_when_it_stays_so() -> None:
 
 
 def test_contracts_that_end_or_wait_are_told_with_their_pages() -> None:
-    ending = EndingContract("c-1", CAR, ROAD, NOON + timedelta(days=3))
-    troubles = found(worries=Worries([ending], [UnsignedContract("c-2", CAR, ROAD)]))
+    ending = EndingContract(ContractTitle("c-1", CAR, ROAD, "Warn of ice"), NOON + timedelta(days=3))
+    unsigned = UnsignedContract(ContractTitle("c-2", CAR, ROAD, "Plan the winter service"))
+    troubles = found(worries=Worries([ending], [unsigned]))
     assert [(trouble.kind, trouble.url) for trouble in troubles] == [
         ("contract_ending", "/contracts/c-1"),
         ("contract_to_sign", "/contracts/c-2"),
     ]
-    assert "in 3 days" in troubles[0].text
+    assert troubles[0].text == f"The contract “{ending.title}” ends in 3 days."
+    assert "Plan the winter service" in troubles[1].text
 
 
 def test_a_certificate_that_is_over_is_worse_than_one_that_will_be() -> None:

@@ -24,6 +24,7 @@ def version(number: int, in_force_at: datetime | None, ends_at: datetime | None 
         datastreams=[],
         fields=[],
         predicate=f"result < {number}",
+        purpose=f"Purpose {number}",
         ends_at=ends_at,
         in_force_at=in_force_at,
     )
@@ -69,10 +70,10 @@ def test_moments_are_the_changes_of_the_past_the_newest_first() -> None:
     found = moments_of(ROWS, {"a.bb.cc.dd.app": SAVED}, BACK, NOON + 4 * HOUR)
     assert [moment.text for moment in found] == [
         "app went back to version 1",
-        "c-1 version 2 came into force",
+        "version 2 of “dd → dd: Purpose 2” (c-1) came into force",
         "version 2 of app was saved",
+        "version 1 of “dd → dd: Purpose 2” (c-1) came into force",
         "version 1 of app was saved",
-        "c-1 version 1 came into force",
     ]
 
 

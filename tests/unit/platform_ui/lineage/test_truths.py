@@ -48,7 +48,7 @@ def test_an_app_that_runs_by_its_contract_has_all_three_truths() -> None:
 def test_permission_names_the_access_rule_and_the_contract() -> None:
     reading = lines_of(World(facts(SHARE)))[0]
     assert f"lets share read {CAR}.int" in text_of(reading, Truth.PERMITTED)
-    assert "Contract c-1, version 1" in text_of(reading, Truth.PERMITTED)
+    assert "(c-1), version 1" in text_of(reading, Truth.PERMITTED)
 
 
 def test_an_app_without_its_contract_is_declared_only() -> None:

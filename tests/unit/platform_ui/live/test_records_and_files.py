@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+from datetime import UTC, datetime
 
 import pytest
+from pyarrow import parquet
 
 from platform_ui.errors import FormError
 from platform_ui.live import exports
@@ -78,13 +80,12 @@ def test_every_line_of_a_file_of_json_lines_is_a_record() -> None:
 
 def test_parquet_is_refused_where_it_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exports, "can_write_parquet", lambda: False)
-    with pytest.raises(FormError, match="pip install pyarrow"):
+    with pytest.raises(FormError, match=r"digital-twin-stack\[analytics\]"):
         exports.require(FileKind.PARQUET)
     exports.require(FileKind.CSV)
 
 
 def test_a_parquet_file_holds_numbers_as_numbers_where_all_results_are() -> None:
-    parquet = pytest.importorskip("pyarrow.parquet", reason="pip install pyarrow")
     body = b"".join(exports.pieces([shown({"result": 1}), shown({"result": 2.5})], FileKind.PARQUET))
     table = parquet.read_table(io.BytesIO(body)).to_pylist()
     assert [(row["result"], row["offset"], row["thing"]) for row in table] == [
@@ -93,3 +94,15 @@ def test_a_parquet_file_holds_numbers_as_numbers_where_all_results_are() -> None
     ]
     mixed = b"".join(exports.pieces([shown({"result": 1}), shown({"result": "on"})], FileKind.PARQUET))
     assert [row["result"] for row in parquet.read_table(io.BytesIO(mixed)).to_pylist()] == ["1", "on"]
+
+
+def test_times_of_a_parquet_file_are_times_and_nothing_where_a_record_has_none() -> None:
+    good = shown({"result": 1, "phenomenonTime": "2026-01-31T13:00:00.5+01:00"})
+    bad = shown({"result": 10**400, "phenomenonTime": "noon"})
+    table = parquet.read_table(io.BytesIO(b"".join(exports.pieces([good, bad], FileKind.PARQUET))))
+    first, second = table.to_pylist()
+    assert first["time"] == datetime(2026, 1, 31, 12, 0, 0, 500_000, UTC)
+    assert second["time"] is None
+    assert first["arrived_at"] == second["arrived_at"] == datetime(2026, 1, 31, 12, tzinfo=UTC)
+    assert (first["result"], second["result"]) == ("1", "1" + "0" * 400), "no number of 64 bits"
+    assert table.schema.field("time").type.tz == "UTC"

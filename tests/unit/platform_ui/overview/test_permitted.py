@@ -34,7 +34,8 @@ def test_everybody_with_a_rule_on_a_topic_of_the_system_is_listed_and_nobody_els
     assert by_name(permitted_on(CAR, REGISTRY)) == {
         "join": ((".int",), (".int.dlq",)),
         "share": ((), (".ext",)),
-        "car_1": ((".ext", ".int", ".log"), (".int", ".log")),
+        "car_1": ((".ext", ".int", ".log"), (".ext.dlq", ".int", ".int.dlq", ".log")),
+        "mqtt": ((".ext", ".int"), (".int", ".int.dlq", ".log")),
         "recorder": ((".ext", ".int"), (".ext.dlq", ".int.dlq")),
         "sensorthings": ((), (".int",)),
     }

@@ -74,6 +74,12 @@ def test_the_program_in_the_readme_is_python_with_the_configuration() -> None:
         assert f'{name}="{value}"' in program
 
 
+def test_the_environment_names_the_sensorthings_service_for_bridges_sinks_and_notebooks() -> None:
+    named = replace(bundle(), sensorthings_url="https://metadata.test")
+    assert "DTWIN_SENSORTHINGS__URL=https://metadata.test\n" in named.files()["client.env"]
+    assert "SENSORTHINGS" not in bundle().files()["client.env"]
+
+
 def test_the_key_does_not_show_when_a_bundle_is_printed() -> None:
     assert "the key" not in repr(bundle())
 

@@ -227,7 +227,13 @@ def test_every_example_is_a_statement_that_compiles(names: tuple[str, ...]) -> N
     for example in examples_for(HOME, known):
         compile_statement(example.statement)
         titles.append(example.title)
-    assert titles == ["All records", "Threshold", "Join two sensors", "Compute with unit"]
+    third = "Outside of a range" if len(names) == 1 else "Join two sensors"
+    assert titles == ["All records", "Threshold", third, "Compute with unit"]
+
+
+def test_a_datastream_alone_is_not_joined_with_itself() -> None:
+    known = [KnownDatastream(f"{HOME}.Spindle.Speed", HOME, "Spindle", "Cel")]
+    assert not any("JOIN" in example.statement for example in examples_for(HOME, known))
 
 
 def test_a_suggested_name_says_what_the_app_does_and_is_free() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from platform_ui.web import format_ago, format_iso, format_when, templates
 from platform_ui.web.look import CURRENT, Look, is_zone, look_from, zone_names
-from platform_ui.web.times import ago_text, when_text
+from platform_ui.web.times import ago_text, format_written, when_text
 
 NOW = datetime(2026, 3, 29, 12, 0, tzinfo=UTC)
 
@@ -82,6 +82,21 @@ def test_how_long_ago_has_the_exact_time_in_its_title_and_is_kept_true_by_the_sc
 
 def test_a_time_that_has_not_been_is_never() -> None:
     assert (format_ago(None), format_when(None), format_iso(None)) == ("never", "never", "")
+
+
+def test_a_records_time_is_shown_in_the_persons_zone_to_the_millisecond() -> None:
+    with looking(choice="Europe/Vienna"):
+        shown = format_written("2026-03-29T12:00:00.907887Z")
+    assert ">2026-03-29 14:00:00.907 CEST</time>" in shown
+    assert 'title="2026-03-29T12:00:00.907887Z"' in shown
+
+
+@pytest.mark.parametrize(
+    "text", ["", "yesterday", "2026-03-29T12:00:00Z/2026-03-29T13:00:00Z", "9999-12-31T23:59:59.9Z", "<b>"]
+)
+def test_what_is_no_single_time_is_shown_as_it_stands(text: str) -> None:
+    with looking(choice="Asia/Kolkata"):  # ahead of UTC: the last of all years has no such hour there
+        assert format_written(text) == text
 
 
 def test_a_template_shows_the_element_and_not_its_text() -> None:

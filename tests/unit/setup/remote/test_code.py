@@ -68,6 +68,27 @@ def test_two_documents_of_one_object_are_refused(tmp_path: Path) -> None:
         read_documents([tmp_path])
 
 
+@pytest.mark.parametrize(
+    ("member", "said"),
+    [
+        ("name: Car1", ":3: name: Car1 has not the form domain.enterprise.workcenter.station."),
+        ("name: a.b.c.d\ncolour: red", ":4: System: colour is no member of it."),
+        ("description: red", ":1: System: name is missing."),
+    ],
+)
+def test_a_fault_is_told_in_words_of_people(tmp_path: Path, member: str, said: str) -> None:
+    file = tmp_path / "twin.yaml"
+    file.write_text(f"apiVersion: dtwin/v1\nkind: System\n{member}\n")
+    with pytest.raises(UsageError) as caught:
+        read_documents([file])
+    assert str(caught.value) == f"{file}{said}"
+
+
+def test_a_file_that_is_not_there_is_told_as_the_system_says_it(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"none\.yaml cannot be read: No such file or directory\.$"):
+        read_documents([tmp_path / "none.yaml"])
+
+
 def test_what_is_no_yaml_is_told_with_its_line(tmp_path: Path) -> None:
     file = tmp_path / "broken.yaml"
     file.write_text("a: 1\nb: [\n")

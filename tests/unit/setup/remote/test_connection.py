@@ -77,7 +77,7 @@ def test_a_problem_is_told_with_place_hint_and_explanation(file: ProfileFile) ->
     problem = {
         "detail": "Two things are wrong.",
         "code": "form.invalid",
-        "hint": "Mend them.",
+        "hint": "Mend them at /companies/new?name=x.",
         "explain": "/explain?asked=x",
         "errors": [{"pointer": "/name", "detail": "Too long."}, {"parameter": "q", "detail": "Odd."}],
     }
@@ -90,7 +90,7 @@ def test_a_problem_is_told_with_place_hint_and_explanation(file: ProfileFile) ->
         "Two things are wrong.",
         "  name: Too long.",
         "  q: Odd.",
-        "  What to do: Mend them.",
+        f"  What to do: Mend them at {URL}/companies/new?name=x.",
         f"  Why: {URL}/explain?asked=x",
         "  Code: form.invalid (422)",
     ]

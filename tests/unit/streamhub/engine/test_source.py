@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 import pytest
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from client.errors import NotAuthorizedError
 from client.messaging.security import KafkaSecurity
@@ -12,6 +12,7 @@ from streamhub.engine.settings import LaneSettings
 from streamhub.engine.source import SourceReader
 from streamhub.engine.topics import Memory, TopicFacts
 from streamhub.engine.work import Partition, Place
+from streamhub.errors import CopyFencedError
 from streamhub.specification import StreamAppSpecification
 
 SPECIFICATION = StreamAppSpecification(
@@ -129,3 +130,23 @@ def test_an_owner_of_everything_reads_all_partitions_and_the_others_none() -> No
     standby.rewind()
     assert idle.assigned == []
     assert standby.is_assigned
+
+
+FENCED = "Fatal error: Broker: Static consumer fenced by other consumer with same group.instance.id"
+
+
+@pytest.mark.parametrize("are_lost", [True, False])
+def test_a_fence_is_heard_although_it_is_told_once_and_maybe_while_partitions_are_lost(
+    are_lost: bool,
+) -> None:
+    consumer = FakeConsumer()
+    made = reader(consumer)
+
+    def consume(_most: int, _wait_s: float) -> list[Message]:
+        if are_lost:
+            made._on_lost(cast("Consumer", consumer), consumer.assignment())
+        return [Message(error=KafkaError(KafkaError._FATAL, FENCED))]
+
+    consumer.consume = consume  # type: ignore[attr-defined]
+    with pytest.raises(CopyFencedError, match=r"another process runs the same copy .*Static consumer fenced"):
+        made.take(0.0, 1)

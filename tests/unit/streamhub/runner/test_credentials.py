@@ -177,6 +177,16 @@ def test_a_process_without_credentials_gets_none(
     assert [name for name in _Recorder.seen if name.startswith("DTWIN_")] == []
 
 
+def test_no_app_of_a_runner_asks_for_a_metrics_port_that_could_be_taken(
+    directory: RunnerDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The figures of all are on the page of the runner; a port that is taken would end an app for good.
+    directory.deploy(SPECIFICATION, credentials())
+    monkeypatch.setattr(subprocess, "Popen", _Recorder)
+    AppProcesses({"PATH": "/bin", "DTWIN_APP__METRICS_PORT": "9100"}).start(folder_of(directory))
+    assert "DTWIN_APP__METRICS_PORT" not in _Recorder.seen
+
+
 def test_what_is_handed_down_is_enough_to_start_python() -> None:
     environment = AppProcesses(os.environ)._environment
     done = subprocess.run(

@@ -1,0 +1,1 @@
+"""Updates: what changes at the service, published to those who want it."""

@@ -1,0 +1,1 @@
+"""What the bridge remembers on disk: packets, messages while Kafka is away, Datastreams and clients."""

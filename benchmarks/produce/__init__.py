@@ -1,0 +1,1 @@
+"""What `DigitalTwinClient.produce` costs beside the plain producer."""

@@ -1,0 +1,1 @@
+"""What the composition root puts together: routes, ports, and the work in the background."""

@@ -1,0 +1,1 @@
+"""What was created or changed, for those who follow it: noted, read, forgotten."""

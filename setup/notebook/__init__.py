@@ -1,0 +1,1 @@
+"""Notebooks: JupyterLab on this machine, connected to a stack or a platform."""
