@@ -216,7 +216,8 @@ class _Reading:
         if time.monotonic() > self._deadline:
             raise BrokerUnavailableError(
                 f"no Kafka broker answered at {self._bootstrap_servers} within {self._wait_s:g} s. "
-                "Check the address and that the broker runs"
+                "Check the address, that the broker runs, and whether it wants a certificate "
+                "(DTWIN_KAFKA__SECURITY_PROTOCOL=SSL and its files)"
             )
 
 

@@ -6,6 +6,9 @@ What lives here: the Kafka implementation of the port `Producer`. What does not:
 How it works: `produce` puts a record into librdkafka's queue and returns; a thread of this class serves the
 acknowledgements. With `enable.idempotence` and `acks=all`, librdkafka repeats what was not acknowledged, in
 order and without doubles, until `delivery_timeout_s` is over: an outage shorter than that loses nothing.
+
+A library producer may end for good, for instance when no topic may be written to yet. Its records are given
+up and said to be, and the next record makes another one, at most one in a second.
 """
 
 import contextlib
@@ -35,7 +38,12 @@ _ROOM_POLL_S: Final = 0.05
 # How long log records may hold up the end of a client.
 _LAST_WORDS_S: Final = 5.0
 _COMPLAINT_PAUSE_S: Final = 1.0
+_ANEW_PAUSE_S: Final = 1.0
 _MILLISECONDS: Final = 1000
+# What a record is told that its producer has taken along; the reason is what has ended that.
+_TAKEN_ALONG: Final = frozenset(
+    {KafkaError._FATAL, KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT}  # noqa: SLF001 - librdkafka's spelling
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +96,9 @@ class KafkaProducer:
         self._is_down = False
         self._is_closed = False
         self._complained_at = float("-inf")
+        self._has_ended = False
+        self._ended_by: KafkaError | None = None
+        self._anew_at = float("-inf")
         self.book = DeliveryBook()
         self._stopping = threading.Event()
         # Held while a record is put into the library's queue, and while another library producer takes over;
@@ -139,6 +150,8 @@ class KafkaProducer:
                 self._confirm_connection()
             handle.succeed(message.partition(), message.offset())
         else:
+            if self._ended_by is not None and error.code() in _TAKEN_ALONG:
+                error = self._ended_by
             self._forget_partitions(error, handle.topic)
             handle.fail(to_messaging_error(error, topic=handle.topic, operation="Write"))
             self._complain(error, handle.topic)
@@ -153,6 +166,8 @@ class KafkaProducer:
         count = self._counts.get(topic) or self._partition_count(topic)
         try:
             with self._gate:
+                if self._has_ended:
+                    self._begin_anew()
                 self._producer.produce(
                     topic,
                     value,
@@ -172,7 +187,7 @@ class KafkaProducer:
     def _retry_when_room(self, enqueue: Callable[[], None], topic: str, limit_s: float) -> None:
         deadline = time.monotonic() + limit_s
         while time.monotonic() < deadline:
-            self._producer.poll(_ROOM_POLL_S)
+            self._poll(_ROOM_POLL_S)
             with contextlib.suppress(BufferError):
                 enqueue()
                 return
@@ -200,7 +215,45 @@ class KafkaProducer:
 
     def _serve(self) -> None:
         while not self._stopping.is_set():
-            self._producer.poll(_POLL_S)
+            self._poll(_POLL_S)
+
+    def _poll(self, timeout_s: float) -> None:
+        """Serve acknowledgements."""
+        producer = self._producer
+        try:
+            producer.poll(timeout_s)
+        except KafkaException as error:
+            self._note_end(producer, error.args[0])
+
+    def _flush(self, timeout_s: float) -> int:
+        """Let the library send what it has; give how much it still has."""
+        producer = self._producer
+        try:
+            return producer.flush(timeout_s)
+        except KafkaException as error:
+            self._note_end(producer, error.args[0])
+            return len(producer)
+
+    def _note_end(self, producer: LibraryProducer, error: KafkaError) -> None:
+        """Give up what is on its way: the library says by an exception, and once, that it has ended."""
+        _log.warning("sending has ended and begins anew with the next record: %s", error.str())
+        self._ended_by, self._has_ended = error, True
+        producer.purge()
+
+    def _begin_anew(self) -> None:
+        """Let another library producer take the place of one that has ended; seldom, for it may end as well.
+
+        Raises:
+            KafkaException: It is too early, or the settings are refused by now.
+        """
+        now = time.monotonic()
+        if now < self._anew_at:
+            raise KafkaException(self._ended_by)
+        self._anew_at = now + _ANEW_PAUSE_S
+        fresh = self._make()
+        # Records of the next producer must not overtake those of this: they are told first.
+        self._flush(_LAST_WORDS_S)
+        self._producer, self._has_ended = fresh, False
 
     def _on_error(self, error: KafkaError) -> None:
         _log.debug("librdkafka: %s", error.str())
@@ -219,9 +272,10 @@ class KafkaProducer:
         """Connect anew, with what the certificate files hold now; see the port."""
         with self._gate:
             # Whoever wants to send waits: a record of the next producer must not overtake one of this.
-            if self._is_closed or self._producer.flush(timeout_s):
+            if self._is_closed or self._flush(timeout_s):
                 return False
             self._producer = self._make()
+            self._has_ended = False
         return True
 
     def flush(self, timeout_s: float) -> None:
@@ -236,9 +290,9 @@ class KafkaProducer:
             self.flush(timeout_s)
         finally:
             # Log lines have no handles; they get a moment.
-            self._producer.flush(min(timeout_s, _LAST_WORDS_S))
+            self._flush(min(timeout_s, _LAST_WORDS_S))
             self._stopping.set()
             self._thread.join()
             if len(self._producer):
                 self._producer.purge()
-                self._producer.poll(0)
+                self._poll(0)

@@ -101,15 +101,38 @@ def _decoder() -> "msgspec.json.Decoder[AppProgress]":
     return msgspec.json.Decoder(AppProgress)  # those of hundreds of apps are read every few seconds
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str, *, durable: bool = False) -> None:
     """Replace a file so that a reader sees the old or the new text, never a part.
+
+    Args:
+        path: The file.
+        text: What it is to hold.
+        durable: Whether that holds after a power cut too, from when this returns; it takes some milliseconds.
 
     Raises:
         OSError: the folder cannot be written.
     """
     draft = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.new")
     draft.write_text(text, encoding="utf-8")
+    if durable:
+        sync_path(draft)
     draft.replace(path)
+    if durable:
+        # A new name in a folder is on disk only when the folder is.
+        sync_path(path.parent)
+
+
+def sync_path(path: Path) -> None:
+    """Bring what a file holds, or the names in a folder, to the disk.
+
+    Raises:
+        OSError: it does not take it.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def read_progress(path: Path) -> AppProgress | None:

@@ -213,7 +213,8 @@ class _Inspection:
         if time.monotonic() > self._deadline:
             raise BrokerUnavailableError(
                 f"no Kafka broker answered at {self._specification.bootstrap_servers} within "
-                f"{self._wait_s:g} s. Check the address and that the broker runs"
+                f"{self._wait_s:g} s. Check the address, that the broker runs, and whether it wants a "
+                "certificate (DTWIN_KAFKA__SECURITY_PROTOCOL=SSL and its files)"
             ) from error
 
 

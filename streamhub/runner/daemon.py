@@ -72,6 +72,10 @@ class Runner:
         """Work until told to leave."""
         (self._directory / APPS).mkdir(parents=True, exist_ok=True)
         while not self._is_handing_over:
+            if not self._is_leaving and not (self._directory / APPS).is_dir():
+                # Nobody could stop the apps any more, and they would go on for ever.
+                _log.error("%s is gone: its apps are ended, and so is their runner", self._directory / APPS)
+                self._is_leaving = True
             self.tick()
             if self._is_leaving and not any(each.has_process for each in self._supervisors.values()):
                 return
@@ -80,7 +84,10 @@ class Runner:
 
     def tick(self) -> None:
         """Look once at every app."""
-        for path in sorted((self._directory / APPS).iterdir()):
+        paths: list[Path] = []
+        with contextlib.suppress(FileNotFoundError):  # what is known of them is not in the folder alone
+            paths = sorted((self._directory / APPS).iterdir())
+        for path in paths:
             if path.name not in self._supervisors and AppFolder(path).exists():
                 self._supervisors[path.name] = Supervisor(
                     AppFolder(path), self._launcher, self._settings, self._clock

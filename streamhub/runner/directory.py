@@ -374,7 +374,7 @@ def _want(
     file = folder.specification
     has_changed = not file.is_file() or file.read_text(encoding="utf-8") != specification
     if has_changed:
-        write_atomically(file, specification)
+        write_atomically(file, specification, durable=True)
     if credentials is not None:
         has_changed |= folder.credentials.write(credentials)
     desired = folder.read_desired()

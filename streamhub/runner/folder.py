@@ -148,7 +148,8 @@ class AppFolder:
             OSError: the folder cannot be written.
         """
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        write_atomically(self.desired, json.dumps(asdict(Desired(state, uuid.uuid4().hex, at, anew))))
+        request = Desired(state, uuid.uuid4().hex, at, anew)
+        write_atomically(self.desired, json.dumps(asdict(request)), durable=True)
 
     def read_observed(self) -> Observed | None:
         """What the daemon saw last; None when it has not seen the app yet."""

@@ -201,6 +201,11 @@ class Pipeline:
         """Whether something is on its way to Kafka, so that its confirmation may come any moment."""
         return self.waiting > 0
 
+    @property
+    def is_kafka_away(self) -> bool:
+        """Whether no broker of Kafka can be reached: nobody's messages go on then."""
+        return self._sender.is_away
+
     def work(self) -> None:
         """Take everything as far as it goes now.
 

@@ -60,6 +60,7 @@ class Sender:
 
     Attributes:
         trouble: What is wrong with Kafka; None when records arrive.
+        is_away: Whether no broker can be reached, as far as is known.
         admin: A connection for questions.
 
     Raises:
@@ -79,7 +80,9 @@ class Sender:
         self._asked: dict[str, _LookUp] = {}
         self._fatal: KafkaError | None = None
         self._told: dict[str, float] = {}
+        self._sought: _LookUp | None = None
         self.trouble: str | None = None
+        self.is_away = False
         try:
             self._producer = Producer(
                 {
@@ -143,6 +146,8 @@ class Sender:
         return Handing.LATER
 
     def _judge(self, error: KafkaError | None, topic: str) -> tuple[Outcome, str]:
+        if error is None or error.code() > 0:  # what the client library says itself is negative
+            self.is_away = False
         if error is None:
             self.trouble = None
             return Outcome.DELIVERED, ""
@@ -186,13 +191,12 @@ class Sender:
         return None
 
     def _on_error(self, error: KafkaError) -> None:
-        if error.fatal():
-            self._fatal = error
-        elif error.code() == ALL_BROKERS_DOWN:
+        if error.code() == ALL_BROKERS_DOWN:
             text = f"Kafka does not answer: {error.str()}"
             if self.trouble is None:
                 _log.warning("%s; messages wait", text)
             self.trouble = text
+            self.is_away = True
 
     def serve(self) -> None:
         """Call `done` for records whose fate is known.
@@ -200,13 +204,29 @@ class Sender:
         Raises:
             MessagingError: The producer cannot go on; a new process can.
         """
-        self._producer.poll(0)
+        try:
+            self._producer.poll(0)
+        except KafkaException as error:  # this is how a producer says, once, that it has ended
+            self._fatal = error.args[0]
         if self._fatal is not None:
             raise MessagingError(f"Kafka's client library cannot go on: {self._fatal.str()}")
+        if self.is_away:
+            self._seek()
+
+    def _seek(self) -> None:
+        """Find out whether Kafka is back: nothing may be on its way that would show it."""
+        if self._sought is None:
+            self._sought = self.admin.describe_cluster(request_timeout=_LOOK_UP_S)
+        elif self._sought.done():
+            error, self._sought = self._sought.exception(), None
+            self.is_away = isinstance(error, KafkaException) and error.args[0].code() < 0
 
     def close(self, timeout_s: float) -> None:
         """Wait for what is on its way, at most `timeout_s` [s], and give up the rest."""
-        self._producer.flush(timeout_s)
-        if len(self._producer):
-            self._producer.purge()
-            self._producer.poll(0)
+        try:
+            self._producer.flush(timeout_s)
+            if len(self._producer):
+                self._producer.purge()
+                self._producer.poll(0)
+        except KafkaException as error:
+            _log.warning("what is on its way to Kafka is given up: %s", error.args[0].str())

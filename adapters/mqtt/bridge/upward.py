@@ -227,7 +227,8 @@ class Upward:
     def _take(self) -> None:
         """Remember the ids of what came, then take it."""
         self._packets.sync()
-        if not self._arrived or (self._buffer is not None and not self._buffer.has_room):
+        is_full = self._is_stuck if self._buffer is None else not self._buffer.has_room
+        if not self._arrived or is_full:
             return
         arrived, self._arrived, self._arrived_bytes = self._arrived, [], 0
         if self._buffer is not None:
@@ -240,6 +241,10 @@ class Upward:
         ):
             delivery.slot, delivery.is_stored = slot, slot is None
 
+    @property
+    def _is_stuck(self) -> bool:
+        return self._aside is not None and self._aside.is_stuck
+
     def _forward(self, messages: Sequence[Incoming]) -> Sequence[Slot | None]:
         """Let messages go on to Kafka; None stands for one that waits on disk."""
         if self._aside is None:
@@ -250,6 +255,8 @@ class Upward:
         """Take from the buffer what the pipeline has room for."""
         pipeline, buffer = self._pipeline, self._buffer
         if buffer is None or pipeline.waiting >= _WINDOW or pipeline.waiting_bytes >= _WINDOW_BYTES:
+            return
+        if self._is_stuck:
             return
         entries = buffer.read(min(_WINDOW - pipeline.waiting, 2_000))
         slots = self._forward([_DECODER.decode(content) for content, _ in entries])

@@ -20,6 +20,8 @@ from io import FileIO
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from streamhub.engine.progress import sync_path
+
 _log = logging.getLogger(__name__)
 
 _HEAD: Final = struct.Struct(">II")
@@ -83,6 +85,9 @@ class DiskBuffer:
         self._is_moved = False
         self._file: FileIO = self._path(newest).open("ab", buffering=0)
         self._newest = newest
+        # What is written counts only with its name, and that is on disk when the folder is.
+        for place in (folder, folder.parent):
+            sync_path(place)
         self._reading: tuple[int, FileIO] | None = None
 
     @property
@@ -204,12 +209,7 @@ class DiskBuffer:
         self._newest += 1
         self._sizes[self._newest] = 0
         self._file = self._path(self._newest).open("ab", buffering=0)
-        # A new name in a folder is on disk only when the folder is.
-        descriptor = os.open(self._folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_path(self._folder)
 
     def _drop_done(self) -> None:
         for number in [number for number in self._sizes if number < self._confirmed.segment]:

@@ -57,7 +57,7 @@ class KnownClients:
         if self._path is not None and self._is_changed:
             self._is_changed = False
             document = [[str(system), client, state] for (system, client), state in self._states.items()]
-            write_atomically(self._path, json.dumps(document, ensure_ascii=False))
+            write_atomically(self._path, json.dumps(document, ensure_ascii=False), durable=True)
 
     def _load(self, path: Path) -> None:
         try:

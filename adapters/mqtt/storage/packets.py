@@ -23,6 +23,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from client.messaging.records import new_record_id
+from streamhub.engine.progress import sync_path
 
 _CONTENT: Final = struct.Struct(">HQ16s16s")
 _ENTRY: Final = struct.Struct(">HQ16s16sI")
@@ -64,6 +65,7 @@ class PacketJournal:
         self._entries = self._load()
         self._file: FileIO = path.open("ab", buffering=0)
         self._file.truncate(self._entries * _ENTRY.size)
+        sync_path(path.parent)
 
     def _load(self) -> int:
         content = self._path.read_bytes() if self._path.exists() else b""
@@ -155,6 +157,7 @@ class PacketJournal:
         self._file.close()
         draft.replace(self._path)
         self._file = self._path.open("ab", buffering=0)
+        sync_path(self._path.parent)
         self._entries = len(entries)
 
     def close(self) -> None:

@@ -90,7 +90,7 @@ class RetainedValues:
         """
         if self._path is not None and self._is_changed:
             document = {_VALUES: self._noted, _APPS: self._apps, _KNOWN: sorted(self._known)}
-            write_atomically(self._path, json.dumps(document, ensure_ascii=False))
+            write_atomically(self._path, json.dumps(document, ensure_ascii=False), durable=True)
             self._is_changed = False
 
     def _load(self, path: Path) -> None:

@@ -13,8 +13,9 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from client.errors import DeliveryError
+from client.errors import DeliveryError, MessagingError
 from client.messaging.failures import to_configuration_error, to_messaging_error
+from client.messaging.fencing import is_fatal
 from client.messaging.topics import dead_letter_topic
 from streamhub.engine.counters import RecordCounts
 from streamhub.engine.dead_letters import DeadLetters
@@ -74,15 +75,30 @@ class KafkaLetters:
         self._handed: Sequence[Refusal] | None = None
         self._fresh = RecordCounts()
         self._undelivered: list[tuple[KafkaError, str | None]] = []
+        self._settings = {**producer_settings(settings), "error_cb": on_error, "on_delivery": self._note}
+        self._sender = _Sender(settings.group)
         try:
-            self._producer = Producer(
-                {**producer_settings(settings), "error_cb": on_error, "on_delivery": self._note},
-                logger=_kafka_log,
-            )
             self._admin = AdminClient(common_settings(settings), logger=_kafka_log)
         except KafkaException as refusal:
             raise to_configuration_error(refusal) from refusal
-        self._letters = DeadLetters(self._producer, _Sender(settings.group), DEFAULT_MAX_RECORD_BYTES)
+        self._producer = self._connect()
+        self._letters = DeadLetters(self._producer, self._sender, DEFAULT_MAX_RECORD_BYTES)
+
+    def _connect(self) -> Producer:
+        try:
+            return Producer(self._settings, logger=_kafka_log)
+        except KafkaException as refusal:
+            raise to_configuration_error(refusal) from refusal
+
+    def _failure(self, error: KafkaError) -> MessagingError:
+        """Give what is raised for an error; a producer that has ended is replaced before the next try."""
+        if is_fatal(error):
+            fresh = self._connect()
+            self._producer.purge()
+            self._undelivered.clear()
+            self._producer, self._handed = fresh, None
+            self._letters = DeadLetters(fresh, self._sender, DEFAULT_MAX_RECORD_BYTES)
+        return to_messaging_error(error, topic=None, operation="Write")
 
     def _note(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:
@@ -100,7 +116,11 @@ class KafkaLetters:
                 self._ensure(topic)
             self._hand_over(refusals)
             self._handed = refusals
-        if self._producer.flush(_CALL_TIMEOUT_S):
+        try:
+            left = self._producer.flush(_CALL_TIMEOUT_S)
+        except KafkaException as error:  # this is how a producer says, once, that it has ended
+            raise self._failure(error.args[0]) from error
+        if left:
             raise DeliveryError("dead letters are not confirmed yet; Kafka does not answer")
         self._handed = None
         if self._undelivered:
@@ -118,7 +138,7 @@ class KafkaLetters:
                 else:
                     self._letters.set_aside(refusal.message, refusal.code, refusal.detail, self._fresh)
         except KafkaException as error:
-            raise to_messaging_error(error.args[0], topic=None, operation="Write") from error
+            raise self._failure(error.args[0]) from error
 
     def _ensure(self, topic: str) -> None:
         if topic in self._topics:

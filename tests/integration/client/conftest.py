@@ -1,6 +1,7 @@
 """Topics of a fresh system on the real broker, an instances file, clients that are disconnected."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,7 +23,12 @@ def _create_topics(bootstrap_servers: str, system: SystemName) -> None:
     topics = [NewTopic(name, 3, 1) for name in system.topics.all()]
     admin = AdminClient(connection(bootstrap_servers))
     for created in admin.create_topics(topics).values():
-        created.result(30)
+        created.result(60)
+    # The controller has them; the broker that a client asks knows them a moment later.
+    deadline = time.monotonic() + 60
+    while not {*system.topics.all()} <= {*admin.list_topics(timeout=60).topics}:
+        assert time.monotonic() < deadline, "the topics are not there"
+        time.sleep(0.05)
 
 
 @pytest.fixture
@@ -100,7 +106,7 @@ def make_client(
             "in-memory",
             kafka_bootstrap,
             "longitude,latitude",
-            settings=settings or ClientSettings(alive_s=0),
+            settings=settings or ClientSettings(alive_s=0, check_timeout_s=60),
             server=metadata,
             broker=broker,
         )

@@ -55,13 +55,15 @@ def consume_steadily(
     return results
 
 
-def read_all(broker: KafkaBroker, topic: str, count: int) -> list[dict[str, object]]:
+def read_all(
+    broker: KafkaBroker, topic: str, is_whole: Callable[[list[dict[str, object]]], bool]
+) -> list[dict[str, object]]:
     group = f"verify.{topic}"
     consumer = broker.consumer(group, group, [topic], "earliest")
     found: list[dict[str, object]] = []
     quiet_since = time.monotonic()
-    # Beyond the expected count, wait a little for records that must not come.
-    while time.monotonic() - quiet_since < (2.0 if len(found) >= count else 60.0):
+    # Beyond what is expected, wait a little for records that must not come.
+    while time.monotonic() - quiet_since < (2.0 if is_whole(found) else 60.0):
         records = consumer.receive(5000, 0.5)
         found += [json.loads(record.value or b"null") for record in records]
         if records:
@@ -85,7 +87,7 @@ def test_an_outage_loses_nothing_doubles_nothing_and_is_told(
         str(system),
         "in-memory",
         own_broker.bootstrap_servers,
-        settings=ClientSettings(alive_s=1, disconnect_timeout_s=120),
+        settings=ClientSettings(alive_s=1, disconnect_timeout_s=120, check_timeout_s=60),
         server=InMemorySensorThings(),
     )
     client.register(instance_file)
@@ -120,13 +122,16 @@ def test_an_outage_loses_nothing_doubles_nothing_and_is_told(
     assert produced[0] >= _RATE * (_BEFORE_S + _OUTAGE_S)
 
     verifier = KafkaBroker(own_broker.bootstrap_servers, KafkaSecurity.from_environment())
-    results = Counter(record["result"] for record in read_all(verifier, system.topics.internal, produced[0]))
+    values = read_all(verifier, system.topics.internal, lambda found: len(found) >= produced[0])
+    results = Counter(record["result"] for record in values)
     assert set(results) == set(range(produced[0])), "none lost"
     assert set(results.values()) == {1}, "none doubled"
 
     assert set(consumed) == set(range(produced[0])), "the client itself, reading all the time, missed none"
 
-    lines = read_all(verifier, system.topics.log, 4)
+    lines = read_all(
+        verifier, system.topics.log, lambda found: any(line.get("state") == "stopped" for line in found)
+    )
     states = [line["state"] for line in lines if line["type"] == "state" and line["state"] != "alive"]
     assert states == ["started", "disconnected", "reconnected", "stopped"]
     told_s = next(float(str(line["outage_s"])) for line in lines if line.get("state") == "reconnected")

@@ -51,7 +51,7 @@ def allow(broker: LocalKafka, identity: Identity, system: SystemName) -> None:
     ]
     admin = AdminClient(broker.client_settings())
     for future in admin.create_acls(bindings).values():
-        future.result(10)
+        future.result(60)
     anything: Any = None  # the annotations forget that None matches everything
     wanted = AclBindingFilter(
         ResourceType.ANY,
@@ -63,7 +63,7 @@ def allow(broker: LocalKafka, identity: Identity, system: SystemName) -> None:
         AclPermissionType.ANY,
     )
     # Rules are written by the controller; the broker enforces them a moment later.
-    while len(admin.describe_acls(wanted).result(10)) < len(bindings):
+    while len(admin.describe_acls(wanted).result(60)) < len(bindings):
         time.sleep(0.05)
 
 
@@ -71,6 +71,25 @@ def issue(broker: LocalKafka, identity: Identity, folder: Path) -> None:
     assert broker.trust is not None
     issued = broker.trust.authority().issue(identity, lifetime=dt.timedelta(hours=1))
     replace_files(folder / "certificate.pem", issued.certificate_pem, folder / "key.pem", issued.key_pem)
+
+
+def wait_for_more(produced: list[int], number: int) -> None:
+    wanted, deadline = produced[0] + number, time.monotonic() + 60
+    while produced[0] < wanted:
+        assert time.monotonic() < deadline, "nothing is produced"
+        time.sleep(0.05)
+
+
+def consume_all(
+    client: DigitalTwinClient, stopping: threading.Event, produced: list[int], consumed: Counter[int]
+) -> None:
+    quiet_since = time.monotonic()
+    # After the producer has stopped: until everything was read, or nothing has come for long.
+    while not stopping.is_set() or (len(consumed) < produced[0] and time.monotonic() - quiet_since < 60):
+        records = client.consume(timeout=0.5)
+        consumed.update(record["result"] for record in records)
+        if records or not stopping.is_set():
+            quiet_since = time.monotonic()
 
 
 @pytest.mark.extended
@@ -98,7 +117,7 @@ def test_renewals_under_load_lose_and_double_nothing(
             certificate_file=tmp_path / "certificate.pem",
             key_file=tmp_path / "key.pem",
         ),
-        settings=ClientSettings(alive_s=0, certificate_check_s=0.3),
+        settings=ClientSettings(alive_s=0, certificate_check_s=0.3, check_timeout_s=60),
         server=InMemorySensorThings(),
     )
     client.register(instance_file)
@@ -111,27 +130,22 @@ def test_renewals_under_load_lose_and_double_nothing(
             produced[0] += 1
             time.sleep(1 / RATE)
 
-    def consume() -> None:
-        quiet_since = time.monotonic()
-        while not stopping.is_set() or time.monotonic() - quiet_since < 5:
-            records = client.consume(timeout=0.5)
-            consumed.update(record["result"] for record in records)
-            if records:
-                quiet_since = time.monotonic()
-
-    threads = [threading.Thread(target=work) for work in (produce, consume)]
+    threads = [
+        threading.Thread(target=produce),
+        threading.Thread(target=consume_all, args=(client, stopping, produced, consumed)),
+    ]
     for thread in threads:
         thread.start()
     used = [client._producer._producer]  # type: ignore[attr-defined]
     for _ in range(RENEWALS):
-        time.sleep(1)
+        wait_for_more(produced, 500)
         issue(own_broker, identity, tmp_path)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while client._producer._producer is used[-1]:  # type: ignore[attr-defined]
             assert time.monotonic() < deadline, "the new certificate was not taken into use"
             time.sleep(0.05)
         used.append(client._producer._producer)  # type: ignore[attr-defined]
-    time.sleep(1)
+    wait_for_more(produced, 500)
     stopping.set()
     for thread in threads:
         thread.join()

@@ -35,7 +35,7 @@ def own_system(unique_system: Callable[[], str]) -> SystemName:
 def count(url: str, entities: str, prefix: str) -> int:
     condition = f"startswith(name,'{prefix}')"
     answer = httpx2.get(
-        f"{url}/v1.1/{entities}", params={"$filter": condition, "$count": "true", "$top": "0"}
+        f"{url}/v1.1/{entities}", params={"$filter": condition, "$count": "true", "$top": "0"}, timeout=60
     )
     return int(answer.json()["@iot.count"])
 

@@ -301,7 +301,7 @@ def test_several_bulks_that_wait_are_told_of_once_and_until_the_last_goes_on(
         subject.write(items(number))
         assert subject.trouble is not None
     server.refuse = lambda _document: None
-    thread.join(10)
+    thread.join(60)
     assert done.is_set()
     assert subject.trouble is None
     assert caplog.text.count("waiting for Elasticsearch") == 1

@@ -122,7 +122,7 @@ def test_nothing_is_committed_beyond_what_is_acknowledged_when_a_later_bulk_is_f
     def out_of_order(items: Sequence[Item]) -> Outcome:
         numbers = [item.message.offset() for item in items]
         if 0 in numbers:
-            assert first_may_go.wait(10)
+            assert first_may_go.wait(60)
         outcome = write(items)
         # What was committed before the first bulk is acknowledged does not count any record.
         assert done or numbers[0] == 0 or not setting.source.committed

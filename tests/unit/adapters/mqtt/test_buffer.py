@@ -1,5 +1,7 @@
 """The buffer gives back what it took, in order, whatever was written when the machine went down."""
 
+import os
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -133,3 +135,25 @@ def test_a_cursor_that_makes_no_sense_means_the_beginning(new: New, tmp_path: Pa
     new().append(SOME)
     (tmp_path / "cursor").write_text(cursor, encoding="ascii")
     assert contents(new()) == SOME
+
+
+def test_names_of_new_files_are_on_disk_before_what_is_in_them_counts(
+    new: New, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    sync = os.fsync
+
+    def note(descriptor: int) -> None:
+        found = os.fstat(descriptor)
+        assert stat.S_ISDIR(found.st_mode)
+        synced.extend(place for place in (folder, tmp_path) if place.stat().st_ino == found.st_ino)
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    folder = tmp_path / "buffer"
+    buffer = new(folder, segment_bytes=10)
+    assert set(synced) == {folder, tmp_path}
+    buffer.append([b"a" * 20])
+    synced.clear()
+    buffer.append([b"b"])
+    assert synced == [folder]

@@ -24,6 +24,7 @@ class FakeSender:
         self.taken: list[Outgoing] = []
         self.answers: list[Handing] = []
         self.trouble: str | None = None
+        self.is_away = False
         self._open: list[Callable[[Outcome, str], None]] = []
 
     def send(self, record: Outgoing, done: Callable[[Outcome, str], None]) -> Handing:

@@ -36,10 +36,10 @@ def test_waiting_ends_with_the_time_and_says_that_the_record_is_still_tried() ->
 
 def test_a_waiting_thread_is_woken_by_the_acknowledgement() -> None:
     handle = DeliveryHandle("t", DeliveryBook())
-    waiter = threading.Thread(target=lambda: handle.result(30))
+    waiter = threading.Thread(target=lambda: handle.result(600))
     waiter.start()
     handle.succeed(0, 0)
-    waiter.join(10)
+    waiter.join(60)
     assert not waiter.is_alive()
 
 
@@ -81,10 +81,10 @@ def test_a_record_that_was_not_accepted_is_not_waited_for() -> None:
 def test_who_waits_for_all_is_woken_when_the_last_record_is_withdrawn() -> None:
     book = DeliveryBook()
     book.open("t")
-    waiter = threading.Thread(target=book.wait_for_all, args=(30,))
+    waiter = threading.Thread(target=book.wait_for_all, args=(600,))
     waiter.start()
     while waiter.is_alive() and not book._settled._waiters:  # type: ignore[attr-defined]
         pass
     book.withdraw()
-    waiter.join(5)
+    waiter.join(60)
     assert not waiter.is_alive()

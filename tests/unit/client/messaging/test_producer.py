@@ -1,12 +1,14 @@
 """The producer against a broker that is not there: what it promises without one."""
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, KafkaException
 
-from client.errors import DeliveryError, QueueFullError
+from client.errors import DeliveryError, NotAuthorizedError, QueueFullError
+from client.messaging import producer as module
 from client.messaging.producer import KafkaProducer, ProducerSettings
 
 # Nothing listens there.
@@ -112,3 +114,62 @@ def test_records_that_are_given_up_are_said_at_once_but_not_one_by_one(
     assert producer.book.failed == 100
     (said,) = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert said.getMessage().startswith("a record for t was given up: ")
+
+
+class EndingLibrary:
+    """The client library: ends once it is asked for acknowledgements, and takes its records along."""
+
+    def __init__(self, ends_by: KafkaError | None) -> None:
+        self._ends_by = ends_by
+        self.settles: list[Callable[[KafkaError | None, object], None]] = []
+        self.is_purged = False
+
+    def produce(self, *_record: object, on_delivery: Callable[..., None], headers: object) -> None:
+        assert headers == []
+        self.settles.append(on_delivery)
+
+    def poll(self, timeout_s: float) -> int:
+        time.sleep(min(timeout_s, 0.001))
+        error, self._ends_by = (
+            self._ends_by if self.settles else None,
+            None if self.settles else self._ends_by,
+        )
+        if error is not None:
+            raise KafkaException(error)
+        while self.is_purged and self.settles:
+            self.settles.pop()(KafkaError(KafkaError._PURGE_QUEUE), None)
+        return 0
+
+    def flush(self, timeout_s: float) -> int:
+        self.poll(timeout_s)
+        return len(self.settles)
+
+    def purge(self) -> None:
+        self.is_purged = True
+
+    def __len__(self) -> int:
+        return len(self.settles)
+
+
+def test_a_library_producer_that_ends_gives_up_its_records_with_the_reason_and_is_replaced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    no_right = KafkaError(KafkaError.CLUSTER_AUTHORIZATION_FAILED, "no right to write", True)
+    made = [EndingLibrary(no_right), EndingLibrary(None)]
+    following = iter(made)
+    monkeypatch.setattr(module, "_ANEW_PAUSE_S", 3600.0)
+    monkeypatch.setattr(module, "LibraryProducer", lambda *_, **__: next(following))
+    producer = KafkaProducer(
+        AWAY, SETTINGS, _no_look_up, {"t": 1}, listener=None, library_logger=logging.getLogger("silent")
+    )
+    with pytest.raises(NotAuthorizedError, match="no right to write"):
+        producer.produce("t", b"k", b"v", []).result(30)
+    handle = producer.produce("t", b"k", b"v", [])
+    assert not handle.done()
+    producer._note_end(made[1], no_right)  # type: ignore[arg-type]
+    with pytest.raises(NotAuthorizedError, match="no right to write"):
+        handle.result(30)
+    with pytest.raises(DeliveryError, match="no right to write"):
+        producer.produce("t", b"k", b"v", [])  # it ended soon: too early for another one
+    with pytest.raises(DeliveryError, match="2 records were not delivered"):
+        producer.close(1)

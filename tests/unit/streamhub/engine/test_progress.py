@@ -1,5 +1,9 @@
+import os
+import stat
 from datetime import UTC, datetime
 from pathlib import Path
+
+import pytest
 
 from streamhub.engine.progress import AppProgress, read_progress, write_atomically
 
@@ -26,3 +30,22 @@ def test_a_missing_or_damaged_file_is_no_progress(tmp_path: Path) -> None:
 def test_fields_of_a_newer_version_are_ignored() -> None:
     text = '{"pid":1,"state":"running","updated_at":"2026-01-02T03:04:05+00:00","invented":1}'
     assert AppProgress.from_json(text).pid == 1
+
+
+def test_what_is_to_outlive_a_power_cut_is_on_disk_before_its_name_and_the_name_when_it_returns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "desired.json"
+    write_atomically(path, "old")
+    synced: list[tuple[bool, str]] = []
+    sync = os.fsync
+
+    def note(descriptor: int) -> None:
+        synced.append((stat.S_ISDIR(os.fstat(descriptor).st_mode), path.read_text()))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    write_atomically(path, "new", durable=True)
+    assert synced == [(False, "old"), (True, "new")]
+    write_atomically(path, "fast")
+    assert len(synced) == 2

@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 from pathlib import Path
 from types import FrameType
 
@@ -109,6 +110,41 @@ def test_a_folder_that_somebody_took_away_is_no_longer_looked_after(
     assert caplog.records == []
 
 
+class OneProcess(NoProcesses):
+    """A process that runs until it is asked to end."""
+
+    def __init__(self) -> None:
+        self.runs = False
+
+    def start(self, folder: AppFolder) -> ProcessRecord:
+        self.runs = True
+        return ProcessRecord(1, 0.0, folder.digest(), "2026-01-01T00:00:00Z")
+
+    def is_alive(self, _record: ProcessRecord) -> bool:
+        return self.runs
+
+    def send(self, _record: ProcessRecord, _signal_number: int) -> None:
+        self.runs = False
+
+
+def test_when_the_whole_folder_is_gone_the_apps_end_and_the_daemon_leaves(
+    folder: AppFolder, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody could stop them any more."""
+    processes = OneProcess()
+    runner = Runner(tmp_path, processes, RunnerSettings(tick_s=0.01))
+    folder.write_desired("running")
+    thread = threading.Thread(target=runner.run, daemon=True)
+    thread.start()
+    while not processes.runs:
+        time.sleep(0.01)
+    (tmp_path / APPS).rename(tmp_path / "elsewhere")
+    thread.join(60)
+    assert not thread.is_alive()
+    assert not processes.runs
+    assert "its apps are ended" in caplog.text
+
+
 def test_a_signal_inside_the_wait_of_the_loop_ends_it(runner: Runner) -> None:
     """A handler runs between two lines of the thread it interrupts, also inside the standard library."""
 
@@ -127,5 +163,5 @@ def test_a_signal_inside_the_wait_of_the_loop_ends_it(runner: Runner) -> None:
     thread = threading.Thread(target=loop, daemon=True)
     thread.start()
     threading.Timer(0.2, runner.stop_all).start()
-    thread.join(3)
+    thread.join(60)
     assert not thread.is_alive()

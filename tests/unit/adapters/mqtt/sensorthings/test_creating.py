@@ -209,7 +209,7 @@ def test_a_lane_that_fails_is_not_silent() -> None:
 
     lanes = Lanes(Failing(), 1)
     lanes.put(TOPIC, BODY, ID, "token")
-    lanes._threads[0].join(5)
+    lanes._threads[0].join(60)
     with pytest.raises(DigitalTwinError, match="nobody has thought of"):
         lanes.finished()
     lanes.close()
