@@ -54,18 +54,19 @@ def messages(error: ValidationError) -> dict[str, str]:
     found: dict[str, str] = {}
     for fault in error.errors():
         name = str(fault["loc"][0]) if fault["loc"] else WHOLE_FORM
-        found.setdefault(name, explain(str(fault["type"]), fault.get("ctx", {}), str(fault["msg"])))
+        found.setdefault(name, explain(fault))
     return found
 
 
-def explain(kind: str, context: Mapping[str, Any], message: str) -> str:
+def explain(fault: Mapping[str, Any]) -> str:
     """Return what a person should do about one fault that pydantic found."""
-    minimum, maximum = context.get("min_length"), context.get("max_length")
+    context, message = fault.get("ctx", {}), str(fault["msg"])
+    minimum = context.get("min_length")
     sentences = {
         "missing": "Fill in this field.",
         "string_type": "This must be text.",
         "string_too_short": "Fill in this field." if minimum == 1 else f"At least {minimum} characters.",
-        "string_too_long": f"At most {maximum} characters.",
+        "string_too_long": _too_long(fault.get("input"), context.get("max_length", 0)),
         "string_pattern_mismatch": _allowed(str(context.get("pattern", ""))),
         "less_than_equal": f"At most {context.get('le')}.",
         "less_than": f"Less than {context.get('lt')}.",
@@ -78,7 +79,14 @@ def explain(kind: str, context: Mapping[str, Any], message: str) -> str:
         "datetime_from_date_parsing": "This must be a time, such as 2026-01-31T12:00:00Z.",
         "datetime_parsing": "This must be a time, such as 2026-01-31T12:00:00Z.",
     }
-    return sentences.get(kind, message.removeprefix("Value error, "))
+    return sentences.get(str(fault["type"]), message.removeprefix("Value error, "))
+
+
+def _too_long(text: object, most: int) -> str:
+    if not isinstance(text, str):
+        return f"At most {most} characters."
+    stripped = text.strip()  # most forms drop surrounding blanks before they count
+    return f"At most {most} characters; this has {len(stripped if len(stripped) > most else text)}."
 
 
 def _allowed(pattern: str) -> str:

@@ -176,7 +176,7 @@ async def _on_invalid_request(request: Request, error: Exception) -> Response:
 def _fault(fault: Mapping[str, Any]) -> dict[str, str]:
     """Say what is wrong at one place: of the body by its JSON pointer (RFC 6901), else by the parameter."""
     place, *steps = (str(one) for one in fault["loc"])
-    detail = explain(str(fault["type"]), fault.get("ctx", {}), str(fault["msg"]))
+    detail = explain(fault)
     if place != "body":
         return {"parameter": steps[-1] if steps else place, "detail": detail}
     is_position = fault["type"] == "json_invalid"  # the step is a number of characters, no member

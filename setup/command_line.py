@@ -204,6 +204,8 @@ def status(
         typer.echo(json.dumps(status_json(rows), indent=2))
     else:
         _console().print(status_table(rows))
+        if all(row.state == "stopped" for row in rows):
+            typer.echo("Nothing runs. Start it: dtwin up, or dtwin demo.", err=True)
     if any(row.state not in {"running", "given"} and not row.part.startswith("stream app") for row in rows):
         raise typer.Exit(6)
 

@@ -63,6 +63,7 @@ _REMOTE = {
     "lineage": "Where records come from and where they go.",
     "certificate": "Certificates of your client apps and of the services.",
     "audit": "Who did what, and when.",
+    "account": "Your own account.",
     "token": "Tokens that you made by hand.",
     "invitation": "Accept an invitation.",
     "authority": "Show the certificate authority of the platform.",

@@ -25,9 +25,11 @@ def show_logs(home: Home, part: str | None, *, follow: bool, lines: int) -> None
         lines: How many past lines of each part.
 
     Raises:
-        ConfigurationError: there is no log of that part.
+        ConfigurationError: there is no log of that part, or none at all.
     """
     files = sorted(home.logs.glob("*.log")) if home.logs.exists() else []
+    if not files and part is None:
+        raise ConfigurationError(f"There are no logs in {home.logs} yet: dtwin up, or dtwin demo.")
     if part is not None:
         known = ", ".join(file.stem for file in files) or "none yet: dtwin up"
         files = [file for file in files if file.stem == part]

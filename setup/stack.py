@@ -18,6 +18,7 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 
+from setup.errors import PartNotReadyError
 from setup.local.answers import ask_broker, ask_health
 from setup.local.jars import KAFKA, class_path
 from setup.local.kafka import LocalKafka
@@ -212,9 +213,11 @@ class Stack:
             ]
             try:
                 self._await([kafka, postgres, *others])
-            except BaseException:
+            except BaseException as error:
                 # Also after Ctrl-C: the threads wait for processes that must end first.
                 self._starter.undo()
+                if isinstance(error, PartNotReadyError):
+                    raise PartNotReadyError(f"{error}\n{_next_step()}") from error
                 raise
         self._starter.keep()
 
@@ -322,3 +325,14 @@ class Stack:
     ) -> None:
         as_service = None if part.name == "runner" else part.name  # stream apps show their own credentials
         self._starter.service(part, command, plan.addresses, settings, as_service=as_service)
+
+
+def _next_step() -> str:
+    """Say what helps when a part was not ready: on a busy machine it may be slow rather than broken."""
+    waiting, processors = os.getloadavg()[0], os.cpu_count() or 1
+    if waiting > 2 * processors:
+        return (
+            f"This machine is busy: {waiting:.0f} programs want its {processors} processors. "
+            "End some of them, then start again."
+        )
+    return "Mend the cause, then start again. What the others wrote: dtwin logs. More: dtwin doctor."

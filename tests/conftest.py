@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from setup.local.kafka import LocalKafka
 
 _UNIT = Path(__file__).parent / "unit"
-_READY_TIMEOUT_S = 120.0
+_READY_TIMEOUT_S = 300.0  # on a machine that has much else to do
 
 # How long an example takes says more about what else runs on a machine than about the code.
 hypothesis.settings.register_profile("house", deadline=None)
@@ -139,7 +139,7 @@ def elasticsearch_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     node = LocalElasticsearch(tmp_path_factory.mktemp("elasticsearch"))
     node.start()
     try:
-        node.wait_ready(2 * _READY_TIMEOUT_S)  # it loads thousands of classes before it listens
+        node.wait_ready(_READY_TIMEOUT_S)  # it loads thousands of classes before it listens
         yield node.url
     finally:
         node.stop()

@@ -1,6 +1,11 @@
 """How tests reach the broker of the fixture `kafka_bootstrap`: as its operator, who may do everything."""
 
+from typing import Final
+
 from client.messaging.security import KafkaSecurity
+
+READY_S: Final = 300.0
+"""So long a broker may take to start on a machine that has much else to do [s]."""
 
 
 def connection(bootstrap: str, **settings: str | float | bool) -> dict[str, str | int | float | bool]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from setup.local.ports import any_free_port
 from setup.local.processes import log_tail, start_process
 
-_READY_TIMEOUT_S = 120.0
+_READY_TIMEOUT_S = 300.0  # on a machine that has much else to do
 
 
 @contextmanager

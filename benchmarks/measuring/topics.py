@@ -83,6 +83,9 @@ def fill(bootstrap_servers: str, topics: Sequence[str], records: Iterable[Source
 def read_committed(bootstrap_servers: str, topic: str) -> Iterator[Message]:
     """Read the committed records of a topic, each partition in its order.
 
+    A commit is told before its markers are in the topic: records that are there when the end comes near, and
+    belong to a transaction which has not ended yet, are waited for.
+
     Raises:
         SystemExit: its end is not reached in 300 s.
     """
@@ -97,8 +100,9 @@ def read_committed(bootstrap_servers: str, topic: str) -> Iterator[Message]:
             "fetch.queue.backoff.ms": 5,
         }
     )
-    partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+    partitions = consumer.list_topics(topic, timeout=60).topics[topic].partitions
     consumer.assign([TopicPartition(topic, partition, 0) for partition in partitions])
+    ends: dict[int, int] = {}
     ended: set[int] = set()
     deadline = time.monotonic() + _READ_TIMEOUT_S
     try:
@@ -106,12 +110,18 @@ def read_committed(bootstrap_servers: str, topic: str) -> Iterator[Message]:
             if time.monotonic() > deadline:
                 raise SystemExit(f"{topic} could not be read to its end: an open transaction?")
             for message in consumer.consume(10_000, 0.5):
+                partition = message.partition() or 0
                 if message.error() is None:
                     yield message
-                else:
-                    ended.add(message.partition() or 0)
+                elif (message.offset() or 0) >= ends.setdefault(partition, _end(consumer, topic, partition)):
+                    ended.add(partition)
     finally:
         consumer.close()
+
+
+def _end(consumer: Consumer, topic: str, partition: int) -> int:
+    """Give the end of a partition with all that is not committed yet, as the last answer told it."""
+    return consumer.get_watermark_offsets(TopicPartition(topic, partition), cached=True)[1]
 
 
 def waiting_records(bootstrap_servers: str, topic: str) -> int:

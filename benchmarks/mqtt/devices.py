@@ -20,7 +20,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 _IN_FLIGHT: Final = 100
-_CONNECT_S: Final = 30.0
+_CONNECT_S: Final = 60.0
 _STEP_S: Final = 0.001
 DATASTREAMS: Final = ("Timed", "Bare")
 """One gets JSON with its own time, the other one bare values."""

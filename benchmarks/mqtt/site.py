@@ -138,7 +138,7 @@ class MqttSite:
         """Read what only a bridge has in its progress."""
         return read_figures(self.progress_file)
 
-    def wait(self, ask: Callable[[], object], what: str, timeout_s: float = 60.0) -> None:
+    def wait(self, ask: Callable[[], object], what: str, timeout_s: float = 120.0) -> None:
         """Wait until something has happened.
 
         Raises:
@@ -166,4 +166,4 @@ class MqttSite:
 
 def terminate(process: ProcessIdentity) -> bool:
     """Ask a bridge to end; give whether it did."""
-    return process.end(first_signal=signal.SIGTERM, timeout_s=30)
+    return process.end(first_signal=signal.SIGTERM, timeout_s=60)

@@ -16,7 +16,9 @@ from client.metadata.server import SensorThingsServer
 from platform_ui.errors import MetadataError
 from platform_ui.outgoing import trusted
 
-TIMEOUT_S: Final = 5.0
+TIMEOUT_S: Final = 30.0
+"""A busy service may take so long: who gives up earlier does not learn of the token that was made [s]."""
+CONNECT_TIMEOUT_S: Final = 3.0
 _ROOT: Final = "/access/v1"
 
 
@@ -147,7 +149,8 @@ class SensorThingsAccess:
     def __init__(self, sensorthings_url: str, token: str, *, http: httpx2.Client | None = None) -> None:
         self._url = sensorthings_url.rstrip("/")
         self._authorization = {"Authorization": f"Bearer {token}"}
-        self._http = http or httpx2.Client(timeout=TIMEOUT_S, verify=trusted())
+        timeout = httpx2.Timeout(TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
+        self._http = http or httpx2.Client(timeout=timeout, verify=trusted())
         self._server = SensorThingsServer(
             sensorthings_url, timeout_s=TIMEOUT_S, retry_s=0, token=token, http=self._http
         )

@@ -1,8 +1,9 @@
-"""The pages of a person's own account: password, second factor, sessions, tokens of programs."""
+"""The pages of a person's own account: name, password, second factor, sessions, tokens of programs."""
 
 import io
 import uuid
 from http import HTTPStatus
+from typing import cast
 
 import segno
 from fastapi import APIRouter
@@ -15,6 +16,7 @@ from platform_ui.accounts.forms import (
     ChangePasswordForm,
     CodeForm,
     LoginForm,
+    NameForm,
     TokenForm,
 )
 from platform_ui.accounts.models import Scope, User
@@ -67,6 +69,24 @@ async def confirm(page: CurrentPage, database: Database, user: AccountHolder) ->
     before = browser_token(page.request)
     await sessions.confirm_session(database, before, change_token(page.request, lasting=True))
     return page.redirect(target)
+
+
+@router.get("/name")
+async def show_name(page: CurrentPage, user: AccountHolder) -> Response:
+    """Show the form of another name."""
+    values = {"first_name": user.first_name, "last_name": user.last_name}
+    return page.render("accounts/name.html", values=values, errors={})
+
+
+@router.post("/name")
+async def change_name(page: CurrentPage, database: Database, user: AccountHolder) -> Response:
+    """Change what the person is called."""
+    values = await page.form()
+    try:
+        await service.change_name(database, user, read_form(NameForm, values))
+    except FormError as error:
+        return page.render("accounts/name.html", status=status_of(error), values=values, errors=error.fields)
+    return page.redirect("/account", f"You are {user.full_name} now.")
 
 
 @router.get("/password")
@@ -180,8 +200,9 @@ async def create_token(
 ) -> Response:
     """Make a token for a program; it is shown once."""
     values = await page.form()
+    has_part = cast(tokens.PartRule, page.request.app.state.part_rule)
     try:
-        token = await tokens.create_personal(database, user, read_form(TokenForm, values))
+        token = await tokens.create_personal(database, user, read_form(TokenForm, values), has_part)
     except FormError as error:
         return await _tokens_page(page, database, user, values=values, error=error)
     return await _tokens_page(page, database, user, token=token)

@@ -1,4 +1,4 @@
-"""Log-ins as JSON resources: the session of a browser, and the tokens of programs."""
+"""Accounts as JSON resources: one's own name, the session of a browser, and the tokens of programs."""
 
 import uuid
 from datetime import datetime
@@ -9,10 +9,10 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from platform_ui.accounts import sessions, tokens
+from platform_ui.accounts import service, sessions, tokens
 from platform_ui.accounts.access import LoggedIn, Visitor
-from platform_ui.accounts.forms import LoginForm
-from platform_ui.accounts.models import Scope
+from platform_ui.accounts.forms import LoginForm, NameForm
+from platform_ui.accounts.models import Scope, User
 from platform_ui.accounts.origin import origin_of
 from platform_ui.accounts.pages import start_session
 from platform_ui.accounts.tokens import TokenPair
@@ -28,6 +28,19 @@ class SessionAnswer(BaseModel):
 
     email: str | None
     csrf_token: str
+
+
+class AccountAnswer(BaseModel):
+    """The account of the person."""
+
+    email: str
+    first_name: str
+    last_name: str
+
+    @classmethod
+    def of(cls, user: User) -> "AccountAnswer":
+        """Return the public form of an account."""
+        return cls(email=user.email, first_name=user.first_name, last_name=user.last_name)
 
 
 class ProgramLogin(LoginForm):
@@ -111,6 +124,19 @@ async def delete_session(request: Request, database: Database) -> Response:
     await sessions.close_session(database, browser_token(request))
     change_token(request, lasting=False)
     return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+@router.get("/account", tags=["account"])
+async def show_account(user: LoggedIn) -> AccountAnswer:
+    """Show your own account."""
+    return AccountAnswer.of(user)
+
+
+@router.patch("/account", tags=["account"])
+async def change_account(database: Database, user: LoggedIn, form: NameForm) -> AccountAnswer:
+    """Change what you are called; what is left out stays."""
+    await service.change_name(database, user, form)
+    return AccountAnswer.of(user)
 
 
 @router.post("/tokens", status_code=HTTPStatus.CREATED, tags=["tokens"])

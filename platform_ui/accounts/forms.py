@@ -22,7 +22,9 @@ def normal_email(text: str) -> str:
         ValueError: the text is not an e-mail address.
     """
     address = text.strip().lower()
-    if len(address) > MAX_EMAIL or not _EMAIL.fullmatch(address):
+    if len(address) > MAX_EMAIL:
+        raise ValueError(f"At most {MAX_EMAIL} characters; this has {len(address)}.")
+    if not _EMAIL.fullmatch(address):
         raise ValueError("This is not an e-mail address; it looks like name@example.com.")
     return address
 
@@ -67,6 +69,13 @@ class SignUpForm(NewPasswordForm):
     first_name: PersonName
     last_name: PersonName
     email: Email
+
+
+class NameForm(Form):
+    """What a person is called from now on; nothing for what stays as it is."""
+
+    first_name: PersonName | None = None
+    last_name: PersonName | None = None
 
 
 class LoginForm(Form):

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from client.messaging.records import new_record_id
 from platform_ui.accounts import limits, passwords
-from platform_ui.accounts.forms import ChangePasswordForm, LoginForm, SignUpForm
+from platform_ui.accounts.forms import ChangePasswordForm, LoginForm, NameForm, SignUpForm
 from platform_ui.accounts.models import ApiToken, TokenKind, User
 from platform_ui.accounts.origin import Origin
 from platform_ui.accounts.passwords import hash_password, is_password
@@ -131,6 +131,17 @@ async def check_password(session: AsyncSession, form: LoginForm, origin: Origin)
     await limits.forget(session, limits.PASSWORD, form.email, origin)
     await session.commit()
     return user
+
+
+async def change_name(session: AsyncSession, user: User, form: NameForm) -> None:
+    """Call a person otherwise; the audit log keeps both names, so that nobody hides behind another one."""
+    before = {"first_name": user.first_name, "last_name": user.last_name}
+    after = before | form.model_dump(exclude_none=True)
+    if after == before:
+        return
+    user.first_name, user.last_name = after["first_name"], after["last_name"]
+    audit.record(session, user, "account.renamed", user.email, before=before, after=after)
+    await session.commit()
 
 
 async def change_password(

@@ -11,7 +11,7 @@ Source: RFC 6750 (Bearer), RFC 9700, clause 4.14.2 (refresh token rotation); OWA
 
 import secrets
 import uuid
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -37,6 +37,8 @@ ACCESS_LIFE = timedelta(minutes=15)
 REFRESH_LIFE = timedelta(days=14)
 MAX_TOKENS = 50
 
+PartRule = Callable[[AsyncSession, User, str], Awaitable[bool]]
+
 
 @dataclass(frozen=True, slots=True)
 class TokenPair:
@@ -48,12 +50,22 @@ class TokenPair:
     expires_in: int
 
 
-async def create_personal(session: AsyncSession, user: User, form: TokenForm) -> str:
+async def create_personal(session: AsyncSession, user: User, form: TokenForm, has_part: PartRule) -> str:
     """Make a token by hand; it can be read only now.
 
+    Args:
+        session: the database.
+        user: whose it is.
+        form: what it is for.
+        has_part: whether a person has a part within the company or system of a name.
+
     Raises:
-        FormError: the person has as many as one may have.
+        FormError: the person has as many as one may have, or no part where the token would count.
     """
+    if form.within and not await has_part(session, user, form.within):
+        raise FormError(
+            {"within": f"You have no part in a company or system named {form.within}: write the whole name."}
+        )
     if len(await list_personal(session, user)) >= MAX_TOKENS:
         raise FormError({"name": f"You have {MAX_TOKENS} tokens: revoke one that you no longer need."})
     life = timedelta(days=form.days)

@@ -130,10 +130,10 @@ class _Followed:
         return TopicPartition(self._topic, number, max(low, high - HISTORY))
 
     def _hand_over(self, reports: list[Report]) -> None:
-        if self._loop.is_closed():
-            self.stop()
-        else:
+        try:
             self._loop.call_soon_threadsafe(self._publish, reports)
+        except RuntimeError:  # it is closed, at any time: nobody watches any more
+            self.stop()
 
     def _publish(self, reports: list[Report]) -> None:
         self.history.extend(reports)

@@ -80,7 +80,7 @@ class KafkaTopicReader:
             finally:
                 consumer.close()
         except KafkaException as error:
-            raise BrokerError(f"The records of {topic} cannot be read: {error.args[0]}") from error
+            raise BrokerError(f"The records of {topic} cannot be read now: {error.args[0].str()}") from error
 
 
 def _read(consumer: Consumer, topic: str, most: int, deadline: float) -> Lookback:

@@ -45,7 +45,7 @@ from platform_ui.streams.enforcement import Enforcement
 from platform_ui.streams.figures import FigureHistory
 from platform_ui.streams.ports import StreamPorts, open_metadata
 from platform_ui.streams.runner_port import StreamRunner
-from platform_ui.systems.membership import needs_second_factor
+from platform_ui.systems.membership import has_part_within, needs_second_factor
 from platform_ui.systems.tail import TailHub
 from platform_ui.systems.units import UnitDirectory
 from streamhub.outputs import MetadataRegistry
@@ -80,7 +80,7 @@ def add_ports(state: State, settings: PlatformSettings, given: Given) -> None:
     bells: list[Bell] = []
     state.settings, state.bells = settings, bells
     state.secret_key = settings.secret_key
-    state.second_factor_rule = needs_second_factor
+    state.second_factor_rule, state.part_rule = needs_second_factor, has_part_within
     state.is_demo = settings.mode is Mode.DEMO
     state.authority = _authority(settings)
     state.engine = create_engine(settings.database_url)

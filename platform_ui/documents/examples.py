@@ -37,6 +37,7 @@ EXAMPLES: Final[dict[str, Any]] = {
     },
     "refresh_tokens": {"refresh_token": "dtwin_rt_..."},
     "revoke_tokens": {"token": "dtwin_at_..."},
+    "change_account": {"first_name": "Sue", "last_name": "Miller"},
     "create_company": {"domain": "cz", "enterprise": "icecars", "description": "Cars that know the weather"},
     "change_company": {"description": "Cars that know the weather", "requires_second_factor": True},
     "add_company_member": {"email": "max.mustermann@example.com", "role": "member"},

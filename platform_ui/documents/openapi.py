@@ -22,6 +22,7 @@ SUMMARY: Final = "Companies, systems, clients, contracts and stream apps of a Di
 TAGS: Final = {
     "session": "Logging in with a browser's cookie.",
     "tokens": "Tokens of programs that act for a person.",
+    "account": "Your own account.",
     "companies": "Companies: the owners of systems.",
     "people": "Who has which part in a company or a system, and who is invited.",
     "systems": "Systems: the owners of topics, client apps and stream apps.",

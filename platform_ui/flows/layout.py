@@ -31,6 +31,8 @@ PASSAGE: Final = 12.0
 """Height of the place of a line that passes a column [px]."""
 SWEEPS: Final = 4
 _BEND: Final = 40.0
+_WIDTHS: Final = dict.fromkeys("WMmw@%&", 1.0) | dict.fromkeys("iljtfIJr.,:;-|'()[] ", 0.4)
+"""Widths of letters that are much wider or narrower than others, in the face of any system [em]."""
 _HIDDEN: Final = "\0"
 """Begins the names of places of lines: no box is named so."""
 
@@ -94,6 +96,28 @@ class Drawing:
     bands: Sequence[Band]
     places: Mapping[str, Place]
     paths: Mapping[Line, Path]
+
+
+def fitted(text: str, room: float, size: float) -> str:
+    """Return a text, or as much of its beginning as surely fits, with an ellipsis.
+
+    Args:
+        text: In whatever face the reader has: widths are estimated, rather too wide than too narrow.
+        room: What there is [px].
+        size: Of the letters [px].
+    """
+    if _width(text) * size <= room:
+        return text
+    least = 1
+    while least < len(text) and (_width(text[: least + 1]) + 1.0) * size <= room:
+        least += 1
+    return f"{text[:least].rstrip()}…"
+
+
+def _width(text: str) -> float:
+    return sum(
+        _WIDTHS.get(letter, 0.75 if letter.isupper() else 0.6 if letter.isascii() else 1.0) for letter in text
+    )
 
 
 def lay_out(items: Sequence[Item], lines: Sequence[Line], lanes: Sequence[str] = ()) -> Drawing:

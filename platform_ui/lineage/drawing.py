@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlencode
 
-from platform_ui.flows.layout import Band, Item, Path, Place, lay_out
+from platform_ui.flows.layout import Band, Item, Path, Place, fitted, lay_out
 from platform_ui.lineage.asking import Lineage, Question
 from platform_ui.lineage.world.columns import DECIDES
 from platform_ui.lineage.world.graph import Box, Evidence, Graph, Kind, Level, Line, Truth, kind_of
@@ -20,7 +20,9 @@ SIZES: Final = {
     Kind.APP: (172.0, 52.0),
     Kind.DATASTREAM: (216.0, 52.0),
 }
-MAX_LABEL: Final = 24
+LABEL_SIZE: Final = 14.7
+"""Size of letters that are as wide as the bold ones of 13 px of a label [px]."""
+DETAIL_SIZE: Final = 11.5
 MAX_FITTED: Final = 1500.0
 """Up to which width a map is made smaller rather than scrolled [px]."""
 GAP: Final = 4.0
@@ -147,8 +149,8 @@ def map_of(lineage: Lineage, aspect: Aspect) -> LineageMap:
         Placed(
             box,
             drawing.places[box.id],
-            _short(box.label),
-            _short(box.state.replace("_", " ") or box.detail),
+            fitted(box.label, _room(box), LABEL_SIZE),
+            fitted(box.state.replace("_", " ") or box.detail, _room(box), DETAIL_SIZE),
             aspect.address(pick=box.id),
             aspect.pick == box.id,
         )
@@ -217,5 +219,6 @@ def _strokes(truths: Sequence[Truth]) -> list[Stroke]:
     return [Stroke(truth, (number - middle) * GAP) for number, truth in enumerate(truths)]
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= MAX_LABEL else f"{text[: MAX_LABEL - 1]}…"
+def _room(box: Box) -> float:
+    """Return how wide words on a box may be: it has a margin left and right [px]."""
+    return SIZES[Kind(box.kind)][0] - (28.0 if box.kind == Kind.APP else 22.0)

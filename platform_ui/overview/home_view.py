@@ -13,13 +13,14 @@ from typing import Final
 
 from platform_ui.flows.figures import AppRate, FlowSnapshot
 from platform_ui.flows.graph import Edge, FlowGraph, Node
-from platform_ui.flows.layout import Band, Item, Path, Place, lay_out
+from platform_ui.flows.layout import Band, Item, Path, Place, fitted, lay_out
 from platform_ui.web import format_number
 
 SYSTEM_SIZE: Final = (196.0, 64.0)
 APP_SIZE: Final = (172.0, 48.0)
-MAX_DETAIL: Final = 27
-"""How many letters of a workcenter fit into a box."""
+NAME_SIZE: Final = 14.7
+"""Size of letters that are as wide as the bold ones of 13 px of a name [px]."""
+DETAIL_SIZE: Final = 11.5
 MAX_FITTED: Final = 1500.0
 """Up to which width a map is made smaller rather than scrolled [px]."""
 HIDDEN: Final = "figures hidden: not yours"
@@ -39,10 +40,23 @@ class Box:
     state: str
 
     @property
+    def label(self) -> str:
+        """The name, as far as there is room; the whole one is the title of the box."""
+        return fitted(self.node.label, self._room, NAME_SIZE)
+
+    @property
     def detail(self) -> str:
         """What stands under the name, as far as there is room."""
-        text = self.node.detail
-        return text if len(text) <= MAX_DETAIL else f"{text[: MAX_DETAIL - 1]}…"
+        return fitted(self.node.detail, self._room, DETAIL_SIZE)
+
+    @property
+    def inset(self) -> float:
+        """How far from the left edge the words begin [px]."""
+        return 20.0 if self.node.kind == "app" else 14.0
+
+    @property
+    def _room(self) -> float:
+        return self.place.width - self.inset - 8.0
 
 
 @dataclass(frozen=True, slots=True)

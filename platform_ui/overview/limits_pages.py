@@ -10,6 +10,7 @@ from platform_ui.accounts.access import LoggedIn
 from platform_ui.accounts.models import User
 from platform_ui.companies import limits
 from platform_ui.companies.limits import FIELDS, LimitsForm
+from platform_ui.companies.service import role_in
 from platform_ui.db import Database
 from platform_ui.errors import FormError, RunnerError, status_of
 from platform_ui.fields import read_form
@@ -69,6 +70,7 @@ async def _show(
         "companies/limits.html",
         status=status_of(error) if error else HTTPStatus.OK,
         company=company,
+        role=await role_in(database, user, company),
         counting=counting,
         common=settings.limits,
         used=await used_of(name, page.request),

@@ -207,6 +207,14 @@ document.addEventListener("htmx:beforeSwap", () => {
 document.addEventListener("htmx:afterSettle", toEnd);
 document.addEventListener("DOMContentLoaded", toEnd);
 
+// A text that is too long is told of and stays whole: a cut of what somebody pasted would go unnoticed.
+document.addEventListener("input", ({ target }) => {
+  if (!target.dataset.max) return;
+  const text = target.value.replaceAll("\n", "\r\n"); // as it is sent
+  const most = Number(target.dataset.max), has = [...(target.type === "password" ? text : text.trim())].length;
+  target.setCustomValidity(has > most ? `At most ${most} characters; this has ${has}.` : "");
+});
+
 // Passwords can be shown while they are typed.
 document.addEventListener("DOMContentLoaded", () => {
   for (const input of document.querySelectorAll('input[type="password"]')) {
@@ -231,3 +239,7 @@ for (const tab of document.querySelectorAll(".tab-links [aria-current]")) {
   const bar = tab.parentElement;
   bar.scrollLeft += tab.getBoundingClientRect().right - bar.getBoundingClientRect().right + bar.clientWidth / 3;
 }
+// So is the one that the keyboard has come to; under a pointer nothing moves.
+document.addEventListener("focusin", ({ target }) => {
+  if (target.matches(".tab-links a:focus-visible")) target.scrollIntoView({ block: "nearest", inline: "nearest" });
+});

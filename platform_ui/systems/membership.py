@@ -5,9 +5,9 @@ What lives here: rules that need both. What does not: each part by itself (both 
 
 from dataclasses import dataclass
 
-from sqlalchemy import delete, exists, or_, select
+from sqlalchemy import ColumnElement, delete, exists, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from platform_ui.accounts import sessions
 from platform_ui.accounts.models import ApiToken, PasswordReset, RecoveryCode, SecondFactor, User
@@ -39,6 +39,26 @@ async def needs_second_factor(session: AsyncSession, user: User) -> bool:
     )
     statement = select(Company.id).where(Company.requires_second_factor, or_(member, operates)).limit(1)
     return (await session.scalar(statement)) is not None
+
+
+async def has_part_within(session: AsyncSession, user: User, name: str) -> bool:
+    """Return whether a person has a part in a company or system of this name, or in one whose name begins so.
+
+    What is not there and what is of others look alike.
+    """
+    statement = union_all(
+        select(Company.id)
+        .join(CompanyMember, CompanyMember.company_id == Company.id)
+        .where(CompanyMember.user_id == user.id, _is_within(Company.name, name)),
+        select(System.id)
+        .join(SystemMember, SystemMember.system_id == System.id)
+        .where(SystemMember.user_id == user.id, _is_within(System.name, name)),
+    ).limit(1)
+    return (await session.execute(statement)).first() is not None
+
+
+def _is_within(column: InstrumentedAttribute[str], name: str) -> ColumnElement[bool]:
+    return or_(column == name, column.startswith(f"{name}.", autoescape=True))
 
 
 async def remove_from_company(session: AsyncSession, user: User, name: str, email: str) -> None:

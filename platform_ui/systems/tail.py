@@ -141,10 +141,13 @@ class _Tail:
 
     def _from_thread(self, sights: list[Sight], skipped: int, state: str) -> None:
         loop = self._loop
-        if loop is None or loop.is_closed():
+        if loop is None:
             self._reader.stop()
             return
-        loop.call_soon_threadsafe(self._deliver, sights, skipped, state)
+        try:
+            loop.call_soon_threadsafe(self._deliver, sights, skipped, state)
+        except RuntimeError:  # it is closed, at any time: nobody watches any more
+            self._reader.stop()
 
     def _deliver(self, sights: list[Sight], skipped: int, state: str) -> None:
         if not sights and state == self._state:

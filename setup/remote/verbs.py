@@ -65,6 +65,7 @@ _MEMBER: Final = "email full_name role"
 _INVITATION: Final = "id email role expires_at"
 _REPORT: Final = "time client level type state message"
 _ENTRY: Final = "at actor action object"
+_ACCOUNT: Final = "email first_name last_name"
 _CHOSEN: Final = "object person action since until"
 _THING: Final = "id name description"
 _STREAM: Final = "name thing observed_property unit last.result last.phenomenon_time"
@@ -520,6 +521,8 @@ OTHERS: Final = (
         example=f"{_S} --form csv --to audit.csv",
         filters=f"{_CHOSEN} form",
     ),
+    Verb("account show", "show_account", _ACCOUNT),
+    Verb("account edit", "change_account", _ACCOUNT, "--last-name Miller"),
     Verb("token list", "list_tokens", "id name scope within expires_at last_used_at"),
     Verb(
         "token revoke",

@@ -33,6 +33,7 @@ PAGES: Final = {
     "/account": "/account",
     "/account/confirm": "/account/confirm?next=/account/delete",
     "/account/delete": "/account/delete",
+    "/account/name": "/account/name",
     "/account/password": "/account/password",
     "/account/second-factor": "/account/second-factor",
     "/account/tokens": "/account/tokens",

@@ -18,7 +18,7 @@ from tests.acceptance.demo import Demo
 from tests.processes import processes_of
 
 CLONE = Path(__file__).parents[2]
-READY_TIMEOUT_S = 240.0
+READY_TIMEOUT_S = 480.0
 _PARTS = ("KAFKA", "SENSORTHINGS", "PLATFORM", "MQTT")  # Elasticsearch takes one of its own range
 _GIVEN = (
     "DTWIN_KAFKA__",

@@ -67,7 +67,7 @@ def in_elasticsearch(demo: Demo, start: datetime, end: datetime) -> dict[str, di
         "query": {"range": {"@timestamp": {"gte": _exact(start), "lte": _exact(end)}}},
         "aggs": {"names": {"terms": {"field": "name", "size": 100}, "aggs": numbers}},
     }
-    answer = httpx2.post(f"{demo.elasticsearch}/dtwin-{ANALYSTS}/_search".lower(), json=body)
+    answer = httpx2.post(f"{demo.elasticsearch}/dtwin-{ANALYSTS}/_search".lower(), json=body, timeout=60)
     assert answer.status_code == httpx2.codes.OK, answer.text
     return {
         bucket["key"]: {

@@ -89,8 +89,10 @@ def test_the_plot_of_the_first_cell_appears(page: Page, demo: Demo, lab: str) ->
 def test_nobody_enters_without_the_token(lab: str) -> None:
     address = re.search(r"(http://127\.0\.0\.1:\d+)/lab", lab)
     assert address, lab
-    assert httpx2.get(f"{address[1]}/api/contents").status_code == 403
-    inside = httpx2.get(f"{address[1]}/api/contents", headers={"Authorization": f"token {_token(lab)}"})
+    assert httpx2.get(f"{address[1]}/api/contents", timeout=60).status_code == 403
+    inside = httpx2.get(
+        f"{address[1]}/api/contents", headers={"Authorization": f"token {_token(lab)}"}, timeout=60
+    )
     assert {"first-steps.ipynb", "road-quality.ipynb"} == {item["name"] for item in inside.json()["content"]}
 
 

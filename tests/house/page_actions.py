@@ -29,6 +29,7 @@ ACTIONS: dict[str, str | Only] = {
     "/companies/{name}/limits": "set_company_limits",
     "/account/confirm": _OWN_DOOR,
     "/account/delete": _OWN_DOOR,
+    "/account/name": "change_account",
     "/account/password": _OWN_DOOR,
     "/account/second-factor": _OWN_DOOR,
     "/account/second-factor/app": _OWN_DOOR,

@@ -9,13 +9,19 @@ from playwright.sync_api import Page, expect
 from tests.acceptance.browser.test_car1 import CAR1, log_in
 
 DESK, TABLET, TELEPHONE = (1280, 900), (768, 1024), (390, 844)
+COMPANY = "/companies/cz.icecars"
 _PAGES = (
     "/dashboard",
     "/contracts",
     "/contracts/new",
     "/explain",
     "/account",
+    "/account/name",
     "/account/tokens",
+    COMPANY,
+    f"{COMPANY}/members",
+    f"{COMPANY}/limits",
+    f"{COMPANY}/audit",
     f"/systems/{CAR1}",
     f"/systems/{CAR1}/members",
     f"/systems/{CAR1}/audit",
@@ -83,6 +89,69 @@ def test_on_a_telephone_a_system_shows_which_part_it_is_at_and_the_keyboard_reac
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/systems/{CAR1}/members")
     expect(places.locator("[aria-current=page]")).to_have_text("Members")
+
+
+def test_on_a_telephone_each_part_of_a_company_is_seen_whole_where_the_keyboard_comes_to_it(
+    page: Page,
+) -> None:
+    page.set_viewport_size({"width": TELEPHONE[0], "height": TELEPHONE[1]})
+    log_in(page, "sue.smith")
+    places = page.get_by_role("navigation", name="Parts of this company")
+    for ending, name in (("", "Overview"), ("/members", "Members"), ("/limits", "Limits")):
+        page.goto(f"{COMPANY}{ending}")
+        here = places.locator("[aria-current=page]")
+        expect(here).to_have_text(name)
+        assert here.evaluate(_SEEN_WHOLE), name
+    page.get_by_label("Where you are").get_by_role("link").last.focus()
+    for name in ("Overview", "Contracts", "Members", "Limits", "Audit log"):
+        page.keyboard.press("Tab")
+        link = places.get_by_role("link", name=name)
+        expect(link).to_be_focused()
+        assert link.evaluate(_SEEN_WHOLE), name
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**{COMPANY}/audit")
+    expect(places.locator("[aria-current=page]")).to_have_text("Audit log")
+
+
+_WATCH_SHIFTS = """
+window.shifts = [];
+new PerformanceObserver(list => window.shifts.push(...list.getEntries().filter(one => !one.hadRecentInput)))
+  .observe({ type: "layout-shift", buffered: true });
+"""
+_SHIFTED = "window.shifts.reduce((sum, one) => sum + one.value, 0)"
+
+
+def test_on_a_telephone_nothing_is_pushed_down_by_what_comes_later(page: Page) -> None:
+    """What a script puts in has its room from the beginning (Core Web Vitals: a shift of 0.1 is the most)."""
+    page.set_viewport_size({"width": TELEPHONE[0], "height": TELEPHONE[1]})
+    log_in(page, "sue.smith")
+    page.add_init_script(_WATCH_SHIFTS)
+    page.goto(f"/systems/{CAR1}/apps/new")
+    expect(page.locator(".is-enhanced .example").first).to_be_visible()
+    expect(page.locator(".editor-host")).to_be_visible()
+    assert page.evaluate(_SHIFTED) < 0.05
+    things = [{"@iot.id": number, "name": f"cz.icecars.Fleet.Car{number}.Main"} for number in range(40)]
+    page.route(
+        "**/explorer/data/v1.1/Things?*",
+        lambda route: route.fulfill(json={"@iot.count": len(things), "value": things}),
+    )
+    page.goto("/explorer")
+    expect(page.get_by_text("40 of 40 Things")).to_be_visible()
+    assert page.evaluate(_SHIFTED) < 0.05
+
+
+def test_a_text_that_is_too_long_goes_in_whole_and_says_so_before_it_is_sent(page: Page) -> None:
+    log_in(page, "sue.smith")
+    page.goto("/account/name")
+    field = page.get_by_label("First name")
+    field.fill("x" * 60)
+    page.get_by_role("button", name="Change it").click()
+    expect(field).to_have_value("x" * 60)
+    expect(field).to_be_focused()
+    said = field.evaluate("field => field.validationMessage")
+    assert said == "At most 50 characters; this has 60."
+    field.fill("x" * 50)
+    assert field.evaluate("field => field.checkValidity()")
 
 
 def test_the_state_of_client_apps_comes_into_their_list_by_itself(page: Page) -> None:

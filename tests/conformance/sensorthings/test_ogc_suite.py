@@ -26,7 +26,7 @@ def test_service_passes_every_test_of_the_suite(
 def test_suite_refuses_a_service_that_has_entities(sensorthings_url: str, tmp_path: Path) -> None:
     import httpx2
 
-    httpx2.post(f"{sensorthings_url}/v1.1/Things", json={"name": "mine", "description": "dear"})
+    httpx2.post(f"{sensorthings_url}/v1.1/Things", json={"name": "mine", "description": "dear"}, timeout=60)
 
     with pytest.raises(SuiteError, match="has entities"):
         run_suite(f"{sensorthings_url}/v1.1", tmp_path)

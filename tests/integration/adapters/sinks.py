@@ -78,7 +78,7 @@ class SinkSite(ABC):
             self.name if key is None else key,
             headers=[(name, text.encode()) for name, text in given.items()],
         )
-        assert self._producer.flush(20) == 0
+        assert self._producer.flush(60) == 0
 
     def dead_letters(self, topic: str | None = None) -> Sequence[Message]:
         return list(read_committed(self.bootstrap, f"{topic or self.topic}.dlq"))

@@ -75,7 +75,7 @@ def send(bootstrap: str, topic: str, ids: dict[str, int], number: int, seed: int
         value["Datastream"] = {"@iot.id": ids[name]}
         headers: list[tuple[str, str | bytes | None]] = [("dt-id", new_record_id().encode())]
         producer.produce(topic, json.dumps(value).encode(), name, headers=headers)
-    assert producer.flush(30) == 0
+    assert producer.flush(60) == 0
 
 
 def from_topics(bootstrap: str, *topics: str) -> list[Sent]:

@@ -44,7 +44,7 @@ _COORDINATOR_LOADS = {
     KafkaError.NOT_COORDINATOR,
 }
 ADMINISTRATION = ("create a topic", "delete a topic", "change a topic", "allow itself", "read the rules")
-_TIMEOUT_S = 45.0
+_TIMEOUT_S = 90.0
 
 
 @dataclass
@@ -122,7 +122,7 @@ def _writable(settings: Settings, topics: list[str]) -> set[str]:
     def settle(error: KafkaError | None, message: Message) -> None:
         answers[str(message.topic())] = error
 
-    producer = Producer({**settings, "acks": "all", "message.timeout.ms": 10_000})
+    producer = Producer({**settings, "acks": "all", "message.timeout.ms": 60_000})
     for topic in topics:
         producer.produce(topic, b"{}", b"probe", 0, on_delivery=settle)
     assert producer.flush(_TIMEOUT_S) == 0
@@ -171,12 +171,13 @@ def _may_join(admin: AdminClient, group: str, topic: str) -> bool:
                 continue
             return not _is_refused(error.args[0])
         if any(place.error and place.error.code() in _COORDINATOR_LOADS for place in answer.topic_partitions):
+            time.sleep(0.2)
             continue
         return not any(_is_refused(place.error) for place in answer.topic_partitions)
 
 
 def _may_begin(settings: Settings, transactional_id: str) -> bool:
-    producer = Producer({**settings, "transactional.id": transactional_id, "transaction.timeout.ms": 10_000})
+    producer = Producer({**settings, "transactional.id": transactional_id, "transaction.timeout.ms": 60_000})
     try:
         producer.init_transactions(_TIMEOUT_S)
     except KafkaException as error:

@@ -282,6 +282,7 @@ OWN_ROUTES = {
     **_all(
         SELF,
         "GET /api/v1/apps",
+        "GET /api/v1/account",
         "GET /api/v1/clients",
         "GET /api/v1/companies",
         "GET /api/v1/contracts",
@@ -345,6 +346,7 @@ OWN_ROUTES = {
         "GET /account",
         "GET /account/confirm",
         "GET /account/delete",
+        "GET /account/name",
         "GET /account/password",
         "GET /account/second-factor",
         "GET /account/second-factor/app",
@@ -354,6 +356,8 @@ OWN_ROUTES = {
         "POST /account/sessions/end-others",
     ),
     "POST /account/confirm": Case(BROWSER, {"password": "a long password"}),
+    "POST /account/name": Case(BROWSER, {"first_name": "Another", "last_name": "Name"}),
+    "PATCH /api/v1/account": Case(SELF, {"first_name": "Another"}),
     "POST /account/password": Case(
         BROWSER,
         {

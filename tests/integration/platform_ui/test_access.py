@@ -44,7 +44,7 @@ def ask(closed_url: str) -> Callable[..., httpx2.Response]:
 
     def send(method: str, path: str, token: str, body: Any = None, act_as: str = "") -> httpx2.Response:  # noqa: ANN401 - JSON
         headers = {"Authorization": f"Bearer {token}"} | ({"DTWIN-Act-As": act_as} if act_as else {})
-        return httpx2.request(method, f"{closed_url}/{path}", headers=headers, json=body)
+        return httpx2.request(method, f"{closed_url}/{path}", headers=headers, json=body, timeout=60)
 
     return send
 

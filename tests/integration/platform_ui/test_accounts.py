@@ -1,5 +1,6 @@
 """Accounts, sessions, CSRF, headers and error answers, on a real database."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -165,9 +166,27 @@ async def test_the_api_answers_with_problems(new_browser: MakeBrowser, word: Wor
     )
     assert answer.status_code == 422
     pointers = {fault["pointer"]: fault["detail"] for fault in answer.json()["errors"]}
-    assert pointers == {"/domain": "At most 5 characters.", "/enterprise": "Fill in this field."}
+    assert pointers == {
+        "/domain": "At most 5 characters; this has 7.",
+        "/enterprise": "Fill in this field.",
+    }
     assert (await browser.get("/api/v1/systems/no.such.system.here")).json()["code"] == "system.not_found"
     assert (await browser.get("/api/v1/nothing")).json()["status"] == 404
+
+
+async def test_a_text_that_is_too_long_stays_whole_in_its_field_and_says_how_long_it_is(
+    new_browser: MakeBrowser, word: Word
+) -> None:
+    browser = new_browser()
+    await browser.sign_up(word())
+    text = "\r\n".join(["Cars that know the weather, "] * 50)
+    answer = await browser.add("/companies/new", domain="cz", enterprise=word(), description=text)
+    assert answer.status_code == 422
+    found = re.search(r'<textarea id="description"([^>]*)>([^<]*)</textarea>', answer.text)
+    assert found
+    assert ('aria-invalid="true"' in found[1], found[2]) == (True, text)
+    said = f"At most 1024 characters; this has {len(text.strip())}."
+    assert f'<p class="error" id="description-error">{said}</p>' in answer.text
 
 
 async def test_an_unknown_address_has_the_frame_of_whoever_is_logged_in(

@@ -29,8 +29,9 @@ from streamhub.engine.counters import RecordCounts
 from streamhub.engine.sinks.letters import KafkaLetters, Refusal
 from streamhub.engine.sinks.source import GroupSource
 from tests.integration.streamhub.flows import AppProcess, Flow, eventually, matching
+from tests.kafka_clients import READY_S
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.kafka
 
 OWN = SystemName.parse("at.programs.Work.Mill")
 TARGET = SystemName.parse("at.programs.Work.Office")
@@ -55,11 +56,11 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
     server = LocalKafka(tmp_path_factory.mktemp("programs"))
     server.start()
     try:
-        server.wait_ready()
+        server.wait_ready(READY_S)
         admin = AdminClient(server.client_settings())
         names = [name for system in (OWN, TARGET, STRANGE) for name in system.topics.all()]
         for created in admin.create_topics([NewTopic(name, 3) for name in names]).values():
-            created.result(30)
+            created.result(60)
         security = KafkaSecurity.from_environment(server.environment())
         port, entries = KafkaAcls(server.bootstrap_servers, security), compile_entries(REGISTRY)
         port.create(entries)
@@ -90,10 +91,10 @@ def test_a_client_app_sends_logs_and_receives(broker: LocalKafka, reach: Reach) 
     name = f"{OWN}.mill_1"
     client = KafkaBroker(broker.bootstrap_servers, reach(Identity(Kind.CLIENT, name)))
     topics = OWN.topics
-    assert client.partition_counts([topics.internal, topics.external, topics.log], 10)[topics.internal] == 3
+    assert client.partition_counts([topics.internal, topics.external, topics.log], 60)[topics.internal] == 3
     producer = client.producer(name)
     for topic in (topics.internal, topics.log):
-        producer.produce(topic, f"{OWN}.T.D".encode(), b"{}", []).result(20)
+        producer.produce(topic, f"{OWN}.T.D".encode(), b"{}", []).result(60)
     consumer = client.consumer(name, name, [topics.internal, topics.external, topics.log], "earliest")
     found: set[str] = set()
 
@@ -104,7 +105,7 @@ def test_a_client_app_sends_logs_and_receives(broker: LocalKafka, reach: Reach) 
     eventually(has_both)
     consumer.commit(wait=True)
     consumer.close()
-    producer.close(5)
+    producer.close(60)
 
 
 @pytest.mark.parametrize(
@@ -113,9 +114,9 @@ def test_a_client_app_sends_logs_and_receives(broker: LocalKafka, reach: Reach) 
 def test_a_client_app_sees_nothing_of_others(broker: LocalKafka, reach: Reach, topic: str) -> None:
     client = KafkaBroker(broker.bootstrap_servers, reach(Identity(Kind.CLIENT, f"{OWN}.mill_1")))
     with pytest.raises(NotAuthorizedError):
-        client.partition_counts([topic], 10)
+        client.partition_counts([topic], 60)
     with pytest.raises(MessagingError):
-        client.producer("other").produce(topic, b"k", b"{}", []).result(20)
+        client.producer("other").produce(topic, b"k", b"{}", []).result(60)
 
 
 def test_a_client_app_reads_in_no_group_of_others(broker: LocalKafka, reach: Reach) -> None:
@@ -170,7 +171,7 @@ def test_a_stream_app_runs(
     log = app.log.read_text()
     assert "AUTHORIZATION" not in log.upper(), log
     if name == "joined":
-        listed = AdminClient(broker.client_settings()).list_topics(timeout=30).topics
+        listed = AdminClient(broker.client_settings()).list_topics(timeout=60).topics
         assert f"platform.apps.{OWN}.joined.state" in listed
 
 
@@ -192,7 +193,7 @@ def test_the_outbox_of_sensorthings_sends(broker: LocalKafka, reach: Reach) -> N
     assert carrier.missing([row.topic]) == frozenset()
     carrier.send([row])
     assert list(Carrier(access, "sensorthings-outbox-test").take_over()) == [(row.id, row.dt_id)]
-    assert STATE_TOPIC in AdminClient(broker.client_settings()).list_topics(timeout=30).topics
+    assert STATE_TOPIC in AdminClient(broker.client_settings()).list_topics(timeout=60).topics
     # Topics that are not of a system it may not make.
     assert carrier.missing(["orders"]) == {"orders"}
 
@@ -202,7 +203,7 @@ def test_the_recorder_reads_everything_and_writes_dead_letters(broker: LocalKafk
     wanted = {OWN.topics.internal, OWN.topics.external}
     for topic in wanted:
         producer.produce(topic, b"not json", b"k")
-    assert producer.flush(20) == 0
+    assert producer.flush(60) == 0
     settings = RecorderSettings(
         bootstrap_servers=broker.bootstrap_servers,
         database=make_url("postgresql+psycopg://nobody@127.0.0.1/nothing"),
@@ -222,6 +223,6 @@ def test_the_recorder_reads_everything_and_writes_dead_letters(broker: LocalKafk
     source.commit(source.positions)
     source.close()
     assert errors == []
-    listed = AdminClient(broker.client_settings()).list_topics(timeout=30).topics
+    listed = AdminClient(broker.client_settings()).list_topics(timeout=60).topics
     assert f"{OWN.topics.external}.dlq" in listed
     assert os.environ.get("DTWIN_KAFKA__BOOTSTRAP_SERVERS") != broker.bootstrap_servers

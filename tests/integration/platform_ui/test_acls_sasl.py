@@ -28,8 +28,9 @@ from platform_ui.acls.kafka_port import KafkaAcls
 from setup.local.kafka import LocalKafka
 from setup.local.ports import any_free_port
 from tests.integration.streamhub.flows import eventually
+from tests.kafka_clients import READY_S
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.kafka
 
 SYSTEM = "at.sasl.Work.Mill"
 NAME = f"client.{SYSTEM}.mill_1"
@@ -145,13 +146,13 @@ def broker(
         patch.setenv("JAVA_TOOL_OPTIONS", f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={issuer.url}")
         server.start()
     try:
-        server.wait_ready()
+        server.wait_ready(READY_S)
         admin = AdminClient(server.client_settings())
-        admin.create_topics([NewTopic(f"{SYSTEM}.int", 1)])[f"{SYSTEM}.int"].result(30)
+        admin.create_topics([NewTopic(f"{SYSTEM}.int", 1)])[f"{SYSTEM}.int"].result(60)
         info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
         for user, password in ((NAME, b"hush-hush"), ("service.operator", b"psst")):
             upsertion = UserScramCredentialUpsertion(user, info, password)
-            admin.alter_user_scram_credentials([upsertion])[user].result(30)
+            admin.alter_user_scram_credentials([upsertion])[user].result(60)
         operator = KafkaAcls(server.bootstrap_servers, KafkaSecurity.from_environment(server.environment()))
         entries = compile_entries(REGISTRY)
         operator.create(entries)
@@ -190,10 +191,10 @@ def tokens(broker: LocalKafka, issuer: Issuer) -> KafkaSecurity:
 
 def send(bootstrap: str, security: KafkaSecurity) -> None:
     client = KafkaBroker(bootstrap, security)
-    client.partition_counts([f"{SYSTEM}.int"], 15)
+    client.partition_counts([f"{SYSTEM}.int"], 60)
     producer = client.producer("mill_1")
-    producer.produce(f"{SYSTEM}.int", f"{SYSTEM}.T.D".encode(), b"{}", []).result(20)
-    producer.close(5)
+    producer.produce(f"{SYSTEM}.int", f"{SYSTEM}.T.D".encode(), b"{}", []).result(60)
+    producer.close(60)
 
 
 def test_a_scram_user_may_what_its_name_may(broker: LocalKafka, ports: dict[str, int]) -> None:

@@ -80,10 +80,14 @@ def ask(closed_url: str) -> Ask:
 def recording(
     database: str, kafka_bootstrap: str, tmp_path: Path
 ) -> Iterator[Callable[[str, int, Ask], None]]:
-    """A function that records the topics of some systems until so many Observations are stored."""
+    """A function that records the topics of some systems until so many more Observations are stored."""
     running = []
 
+    def stored(ask: Ask) -> int:
+        return int(ask("GET", "Observations?$count=true&$top=0").json()["@iot.count"])
+
     def record(pattern: str, number: int, ask: Ask) -> None:
+        before = stored(ask)  # of other tests
         log_file = tmp_path / "recorder.log"
         settings = {
             "DTWIN_KAFKA__BOOTSTRAP_SERVERS": kafka_bootstrap,
@@ -99,8 +103,8 @@ def recording(
             folder=Path(__file__).parents[3],
         )
         running.append(process)
-        deadline = time.monotonic() + 60
-        while ask("GET", "Observations?$count=true&$top=0").json()["@iot.count"] < number:
+        deadline = time.monotonic() + 120
+        while stored(ask) < before + number:
             assert time.monotonic() < deadline, log_tail(log_file, 20)
             time.sleep(0.1)
 

@@ -66,7 +66,7 @@ def ask(closed_url: str) -> Callable[..., httpx2.Response]:
 
     def send(method: str, path: str, body: Any = None) -> httpx2.Response:  # noqa: ANN401 - JSON
         headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
-        return httpx2.request(method, f"{closed_url}/v1.1/{path}", headers=headers, json=body)
+        return httpx2.request(method, f"{closed_url}/v1.1/{path}", headers=headers, json=body, timeout=60)
 
     return send
 

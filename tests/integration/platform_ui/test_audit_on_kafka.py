@@ -39,7 +39,7 @@ def read(bootstrap: str, topic: str, count: int) -> list[tuple[bytes, str, int]]
         {**connection(bootstrap), "group.id": "never-committed", "auto.offset.reset": "earliest"}
     )
     consumer.assign([TopicPartition(topic, 0, 0)])
-    found = [consumer.poll(20) for _ in range(count)]
+    found = [consumer.poll(60) for _ in range(count)]
     consumer.close()
     return [
         (

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from platform_ui.errors import MetadataError
 from tests.integration.platform_ui.agreements import MakeBrowser, Word, agree, call, shown, two_sides
 from tests.integration.platform_ui.doubles import Browser
-from tests.integration.platform_ui.test_flows import counted_queries
+from tests.integration.platform_ui.statements import counted
 from tests.integration.platform_ui.test_offers import MemoryMetadataService, MemoryRecords, Told, offered
 
 pytestmark = pytest.mark.postgres
@@ -197,10 +197,10 @@ async def test_the_list_takes_one_question_and_as_many_queries_for_many_names_as
 ) -> None:
     giver, _taker, provider, _consumer = await two_sides(new_browser, word)
     service.asked.clear()
-    with counted_queries(site) as few:
+    with counted(site) as few:
         await giver.get(f"/contracts/new?provider={provider}&datastreams=Main.Speed")
     many = "%0A".join(["Main.Speed", "Main.Temperature", *(f"Main.S{number}" for number in range(50))])
-    with counted_queries(site) as more:
+    with counted(site) as more:
         await giver.get(f"/contracts/new?provider={provider}&datastreams={many}")
     assert len(more) == len(few)
     assert len(service.asked) == 2

@@ -169,7 +169,7 @@ async def test_other_terms_reach_an_app_that_somebody_is_changing_just_then(
         await giver.post(f"{page}/change", f"{page}/change", purpose="p", predicate="result < 1", version="1")
         await sign(giver, contract, "provider", 2)
         await sign(taker, contract, "consumer", 2)
-        await asyncio.wait_for(site.state.enforcement.enforce(), 10)
+        await asyncio.wait_for(site.state.enforcement.enforce(), 60)
         assert runner.specifications[app_id] is first
     runner.deploy(first)  # what that one began with
     await site.state.enforcement.enforce()
@@ -207,7 +207,7 @@ async def test_a_revocation_does_not_wait_for_somebody_who_deploys_by_the_contra
     async with site.state.sessions() as session:
         # What the database holds for a row that refers to the contract.
         await session.get_one(Contract, contract, with_for_update={"read": True, "key_share": True})
-        assert await asyncio.wait_for(revoke(giver, contract, "provider"), 10) == 200
+        assert await asyncio.wait_for(revoke(giver, contract, "provider"), 60) == 200
     assert (await giver.get(f"/api/v1/contracts/{contract}")).json()["state"] == "ended"
 
 

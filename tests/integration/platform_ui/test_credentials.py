@@ -404,8 +404,8 @@ async def test_a_forged_signature_renews_nothing(browser: Browser, page: str, si
 async def test_a_signature_of_another_time_renews_nothing(
     browser: Browser, page: str, site: FastAPI, minutes: int
 ) -> None:
-    at = datetime.now(UTC) + timedelta(minutes=minutes)
-    body = renewal(*await device_of(browser, page), at=at)
+    device = await device_of(browser, page)
+    body = renewal(*device, at=datetime.now(UTC) + timedelta(minutes=minutes))
     assert await refused(site, RENEWAL, body) == (401, "credential.stale")
 
 

@@ -28,8 +28,9 @@ from setup.local.kafka import LocalKafka
 from tests.archives import unpack
 from tests.integration.client.conftest import instances_document
 from tests.integration.platform_ui.hostile_world import PASSWORD, RunningSite
+from tests.kafka_clients import READY_S
 
-pytestmark = [pytest.mark.kafka, pytest.mark.postgres, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.kafka, pytest.mark.postgres, pytest.mark.slow]
 
 RATE = 2000  # records per second
 RENEWALS = 4
@@ -71,7 +72,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
     server = LocalKafka(tmp_path_factory.mktemp("enrolment"))
     server.start()
     try:
-        server.wait_ready()
+        server.wait_ready(READY_S)
         yield server
     finally:
         server.stop()
@@ -101,7 +102,10 @@ def owner(platform: str, word: Callable[[], str]) -> Iterator[Owner]:
     enterprise, email = word(), f"{word()}@example.com"
     system = f"cz.{enterprise}.Fleet.Car1"
     person = {"first_name": "Mia", "last_name": "Test", "email": email, "password": PASSWORD}
-    with httpx2.Client(base_url=platform, timeout=30) as browser, httpx2.Client(base_url=platform) as program:
+    with (
+        httpx2.Client(base_url=platform, timeout=60) as browser,
+        httpx2.Client(base_url=platform, timeout=60) as program,
+    ):
         token = browser.get("/api/v1/session").json()["csrf_token"]
         answer = browser.post("/signup", data={"csrf_token": token, "confirm": PASSWORD, **person})
         assert answer.status_code == 303, answer.text
@@ -119,7 +123,7 @@ def connect(owner: Owner, broker: LocalKafka, folder: Path, tmp_path: Path) -> D
     """Return a client that uses the files of a folder and looks at them often, ready to send and to read."""
     ca, certificate, key = (folder / name for name in FILES)
     security = KafkaSecurity(protocol="SSL", ca_file=ca, certificate_file=certificate, key_file=key)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while True:
         try:
             client = DigitalTwinClient(
@@ -290,7 +294,7 @@ def test_a_downloaded_archive_is_all_that_a_client_needs(
         unpack(files, tmp_path)
     (certificate,) = tmp_path.rglob("certificate.pem")
     client = connect(owner, broker, certificate.parent, tmp_path)
-    handle = client.produce("doors", 4).result(20)
+    handle = client.produce("doors", 4).result(60)
     assert handle.offset == 0
     until(lambda: bool(client.consume(timeout=1)), "nothing comes back")
     client.disconnect()

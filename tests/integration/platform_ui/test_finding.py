@@ -1,13 +1,11 @@
 """Finding: what a person sees and no more, by as many queries for many objects; and the chosen look."""
 
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import event, insert, select
+from sqlalchemy import insert, select
 
 from platform_ui.accounts.service import new_id
 from platform_ui.clients.models import ClientApp
@@ -15,24 +13,9 @@ from platform_ui.systems.models import ACTIVE, System, SystemMember, SystemRole
 from tests.integration.platform_ui.agreements import Word, call, propose, with_system
 from tests.integration.platform_ui.conftest import MakeBrowser
 from tests.integration.platform_ui.doubles import Browser
+from tests.integration.platform_ui.statements import counted
 
 pytestmark = pytest.mark.postgres
-
-
-@contextmanager
-def counted(site: FastAPI) -> Iterator[list[str]]:
-    """The statements that the site sends to its database meanwhile."""
-    seen: list[str] = []
-
-    def note(*arguments: object) -> None:
-        seen.append(str(arguments[2]))
-
-    engine = site.state.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
 
 
 async def titles(browser: Browser, q: str, kind: str = "") -> list[str]:

@@ -27,6 +27,8 @@ from platform_ui.pki.authority import Authority, service_of
 from platform_ui.pki.names import Identity, Kind
 from setup.local.kafka import LocalKafka
 from tests.integration.platform_ui.probes import ADMINISTRATION, Powers, cannot_connect, probe
+from tests.integration.streamhub.flows import eventually
+from tests.kafka_clients import READY_S
 
 pytestmark = pytest.mark.kafka
 
@@ -144,20 +146,19 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
     own = LocalKafka(tmp_path_factory.mktemp("isolation") / "kafka")
     own.start()
     try:
-        own.wait_ready()
+        own.wait_ready(READY_S)
         settings = own.client_settings()
         admin = AdminClient(settings)
         for future in admin.create_topics([NewTopic(topic, 1, 1) for topic in TOPICS]).values():
-            future.result(30)
+            future.result(60)
         producer = Producer(settings)
         for topic in TOPICS:
             producer.produce(topic, b"{}", b"seed")
-        assert producer.flush(20) == 0
+        assert producer.flush(60) == 0
         rules = compile_entries(registry())
         acls = KafkaAcls(own.bootstrap_servers, own.security())
         acls.create(rules)
-        while len(acls.describe()) < len(rules):
-            pass
+        eventually(lambda: acls.describe() == rules, what="seeing the rules at the broker")
         yield own
     finally:
         own.stop()
@@ -301,7 +302,7 @@ def test_old_protocols_are_refused(broker: LocalKafka) -> None:
     with pytest.warns(DeprecationWarning, match="TLSv1_1"):
         context.maximum_version = ssl.TLSVersion.TLSv1_1
     with (
-        socket.create_connection((host, int(port)), timeout=5) as plain,
+        socket.create_connection((host, int(port)), timeout=60) as plain,
         pytest.raises((ssl.SSLError, OSError)),
     ):
         context.wrap_socket(plain)
@@ -318,13 +319,13 @@ def test_what_a_rule_gives_it_takes_again_from_open_connections(
     producer = Producer(settings)
     errors: list[KafkaError | None] = []
     producer.produce(topic, b"{}", on_delivery=lambda error, _: errors.append(error))
-    assert producer.flush(10) == 0
+    assert producer.flush(60) == 0
     acls.delete_allowed([identity.principal])
-    while acls.describe(identity.principal):
-        pass
+    eventually(lambda: not acls.describe(identity.principal), what="the end of the rules")
     producer.produce(topic, b"{}", on_delivery=lambda error, _: errors.append(error))
-    assert producer.flush(10) == 0
+    assert producer.flush(60) == 0
     acls.create([entry for entry in compile_entries(registry()) if entry.principal == identity.principal])
+    eventually(lambda: acls.describe() == compile_entries(registry()), what="seeing the rules again")
     assert errors[0] is None
     assert errors[1] is not None
     assert errors[1].code() == KafkaError.TOPIC_AUTHORIZATION_FAILED

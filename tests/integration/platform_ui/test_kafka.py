@@ -39,10 +39,10 @@ def test_topics_are_made_with_their_partitions_and_kept_by_age(
     kafka_bootstrap: str, made: SystemTopics
 ) -> None:
     admin = AdminClient(connection(kafka_bootstrap))
-    listing = admin.list_topics(timeout=30).topics
+    listing = admin.list_topics(timeout=60).topics
     assert [len(listing[name].partitions) for name in made.all()] == [3, 3, 1, 3]
     resource = ConfigResource(ResourceType.TOPIC, made.internal)
-    configuration = admin.describe_configs([resource])[resource].result(timeout=30)
+    configuration = admin.describe_configs([resource])[resource].result(timeout=60)
     assert configuration["cleanup.policy"].value == "delete"
 
 

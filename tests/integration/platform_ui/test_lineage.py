@@ -6,13 +6,13 @@ from urllib.parse import quote
 
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import event
 
 from platform_ui.client_logs.reading import Lookback, RememberingReader
 from platform_ui.systems.records import TopicRecord
 from tests.integration.platform_ui.agreements import agree, revoke, with_system
 from tests.integration.platform_ui.conftest import MakeBrowser
 from tests.integration.platform_ui.doubles import Browser, MemoryRunner, MemoryStatus
+from tests.integration.platform_ui.statements import counted
 
 Word = Callable[[], str]
 EVERY_FORM = (
@@ -228,18 +228,9 @@ async def test_how_many_questions_are_asked_does_not_depend_on_how_much_there_is
     giver, _, source, _, _ = await both_sides(new_browser, word)
 
     async def questions(path: str) -> int:
-        seen: list[str] = []
-
-        def note(*arguments: object) -> None:
-            seen.append(str(arguments[2]))
-
-        engine = site.state.engine.sync_engine
-        event.listen(engine, "before_cursor_execute", note)
-        try:
+        with counted(site) as sent:
             assert (await giver.get(path)).status_code == 200
-        finally:
-            event.remove(engine, "before_cursor_execute", note)
-        return len(seen)
+        return len(sent)
 
     paths = (
         "/lineage",

@@ -1,20 +1,20 @@
 """Lists: their pages, searches and choices, for people and programs; and how many statements they take."""
 
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import create_engine, event, select
+from sqlalchemy import create_engine, select
 
 from benchmarks.site.seeding import Size, World, seed, write_runner_files
 from platform_ui.accounts.models import User
 from platform_ui.settings import PlatformSettings
 from streamhub.runner import RunnerDirectory
 from tests.integration.platform_ui.doubles import Browser, MemoryRunner, MemoryStatus
+from tests.integration.platform_ui.statements import counted
 
 MakeBrowser = Callable[[], Browser]
 Word = Callable[[], str]
@@ -36,22 +36,6 @@ async def with_world(
     if runner is not None:
         write_runner_files(runner, world)
     return world
-
-
-@contextmanager
-def counted(site: FastAPI) -> Iterator[list[str]]:
-    """Collect the SQL statements that the site sends."""
-    sent: list[str] = []
-
-    def note(*arguments: object) -> None:
-        sent.append(str(arguments[2]))
-
-    engine = site.state.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield sent
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from platform_ui.accounts import sessions as accounts
 from platform_ui.broker import KafkaTopics
 from platform_ui.browser import browser_token
 from platform_ui.errors import BrokerError
+from platform_ui.live import reading
 from platform_ui.live.events import Watch, page_events, program_events
 from platform_ui.live.following import MOST_OF_ONE, FollowHub
 from platform_ui.live.forms import LiveForm, Tab, parse_begin
@@ -79,7 +80,11 @@ def post(kafka_bootstrap: str) -> Post:
 
 
 @pytest.fixture
-async def live_site(site: FastAPI, kafka_bootstrap: str) -> AsyncIterator[FastAPI]:
+async def live_site(
+    site: FastAPI, kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[FastAPI]:
+    # A person gets what has come after five seconds; the tests want all of it, also of a busy broker.
+    monkeypatch.setattr(reading, "WAIT_S", TIMEOUT_S)
     security = KafkaSecurity.from_environment()
     site.state.live_log = KafkaRecordLog(kafka_bootstrap, security)
     site.state.live_hub = FollowHub(kafka_bootstrap, security)

@@ -59,7 +59,7 @@ async def go(browser: Browser, following: str = "/dashboard") -> str:
     """Begin a log-in and let the service log the browser in; return the address to come back to."""
     answer = await browser.get(f"/login/oidc?next={following}")
     assert answer.status_code == 303, answer.text
-    async with httpx2.AsyncClient() as outside:
+    async with httpx2.AsyncClient(timeout=60) as outside:
         back = await outside.get(answer.headers["location"])
     assert back.status_code == 302, back.text
     return str(back.headers["location"])

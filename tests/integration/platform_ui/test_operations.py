@@ -119,7 +119,8 @@ async def test_parts_beside_the_platform_are_shown_where_there_are_some(
     beside = {"recorder", "elasticsearch_sink", "mqtt_bridge", "mqtt_broker"}
     assert not beside & set(await levels(operator)), "nobody told of them"
     file = tmp_path / "recorder.json"
-    file.write_text(AppProgress(pid=1, state="running", updated_at=now(), lag=0).to_json())
+    said_at = now() + timedelta(minutes=10)  # it stays alive for as long as the test takes
+    file.write_text(AppProgress(pid=1, state="running", updated_at=said_at, lag=0).to_json())
     parts = PartSettings(
         recorder=file, bridge=tmp_path / "none", broker=f"mqtts://127.0.0.1:{any_free_port()}"
     )

@@ -217,7 +217,7 @@ async def test_a_first_reset_by_mail_ends_the_tokens_of_whoever_used_the_address
     user, form = await user_of(site, email), TokenForm(name="later")
     for counts_after in (False, True):  # the second time, the address is known to be theirs
         async with site.state.sessions() as session:
-            token = await tokens.create_personal(session, user, form)
+            token = await tokens.create_personal(session, user, form, site.state.part_rule)
             link = await resets.new_token(session, user, by_mail=True)
         assert (await owner.add(f"/reset/{link}", password=OTHER, confirm=OTHER)).url.path == "/login"
         answer = await new_browser().get("/api/v1/companies", Authorization=f"Bearer {token}")
@@ -312,3 +312,52 @@ async def test_sign_ups_of_one_address_are_limited(strict_site: FastAPI, word: W
         statuses.append(answer.status_code)
     assert statuses == [200, 200, 200, 429]
     await browser.http.aclose()
+
+
+async def test_a_person_changes_their_own_name_and_the_log_keeps_both(
+    new_browser: MakeBrowser, word: Word, site: FastAPI
+) -> None:
+    browser = new_browser()
+    email = await browser.sign_up(word())
+    before = await user_of(site, email)
+    assert 'href="/account/name"' in (await browser.get("/account")).text
+    form = (await browser.get("/account/name")).text
+    assert f'value="{before.first_name}"' in form
+    refused = await browser.add("/account/name", first_name=" ", last_name="Ng")
+    assert (refused.status_code, 'id="first_name-error"' in refused.text) == (422, True)
+    assert 'value="Ng"' in refused.text
+    changed = await browser.add("/account/name", first_name="Zoë", last_name="Ng")
+    assert changed.url.path == "/account"
+    assert "<span>Zoë Ng</span>" in changed.text
+    user = await user_of(site, email)
+    assert (user.first_name, user.last_name) == ("Zoë", "Ng")
+    await browser.add("/account/name", first_name="Zoë", last_name="Ng")
+    async with site.state.sessions() as session:
+        rows = await session.execute(
+            text("SELECT before, after FROM audit_entries WHERE object_name = :email AND action = :action"),
+            {"email": email, "action": "account.renamed"},
+        )
+        (entry,) = rows.all()
+    assert entry.before == {"first_name": before.first_name, "last_name": before.last_name}
+    assert entry.after == {"first_name": "Zoë", "last_name": "Ng"}
+
+
+async def test_a_program_changes_the_name_of_its_person_and_what_is_left_out_stays(
+    new_browser: MakeBrowser, word: Word
+) -> None:
+    browser = new_browser()
+    email = await browser.sign_up(word())
+    token = (await browser.get("/api/v1/session")).json()["csrf_token"]
+    headers = {"X-CSRF-Token": token}
+    was = (await browser.get("/api/v1/account")).json()
+    assert was["email"] == email
+    changed = await browser.http.patch("/api/v1/account", json={"last_name": "Ng"}, headers=headers)
+    assert (changed.status_code, changed.json()) == (200, was | {"last_name": "Ng"})
+    assert (await browser.get("/api/v1/account")).json() == changed.json()
+    for wrong in ({"first_name": ""}, {"first_name": "x" * 51}, {"last_name": "a\nb"}):
+        refused = await browser.http.patch("/api/v1/account", json=wrong, headers=headers)
+        (place,) = wrong
+        assert refused.status_code == 422, wrong
+        assert [one["pointer"] for one in refused.json()["errors"]] == [f"/{place}"]
+    assert (await browser.get("/api/v1/account")).json() == changed.json()
+    assert (await new_browser().get("/api/v1/account")).status_code == 401

@@ -1,6 +1,7 @@
 """Roles, invitations by mail and by hand, leaving; on a real database and a real mail server."""
 
 import asyncio
+import itertools
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from dataclasses import replace
@@ -141,24 +142,29 @@ async def test_a_member_who_is_removed_loses_company_and_systems_with_the_next_r
 class QuietTails:
     """A live tail without records, that asks again and again who watches."""
 
+    def __init__(self) -> None:
+        self.has_asked = asyncio.Event()
+
     async def follow(self, system: str) -> AsyncGenerator[str | None, None]:
         yield f"data: {system}\n\n"
-        while True:
+        for times in itertools.count(1):
             await asyncio.sleep(0.05)
             yield None
+            if times == 3:
+                self.has_asked.set()
 
 
 async def test_a_live_tail_ends_when_its_watcher_is_removed_and_stays_until_then(
     new_browser: MakeBrowser, word: Word, site: FastAPI
 ) -> None:
-    site.state.tails = QuietTails()
+    tails = site.state.tails = QuietTails()
     agent, viewer = new_browser(), new_browser()
     system = f"{await company_of(agent, word)}.Fleet.Car1"
     members = f"/systems/{system}/members"
     email = await viewer.sign_up(word())
     await agent.add(members, email=email, role="viewer")
     watching = asyncio.create_task(viewer.get(f"/systems/{system}/tail"))
-    await asyncio.sleep(0.5)
+    await asyncio.wait_for(tails.has_asked.wait(), 60)
     assert not watching.done()
     await agent.post(f"{members}/{email}/remove", members)
     answer = await asyncio.wait_for(watching, 60)
@@ -262,7 +268,7 @@ class Mailbox(MessageHandler):
 @pytest.fixture
 def mailbox() -> Iterator[tuple[Mailbox, int]]:
     box, port = Mailbox(), any_free_port()
-    server = Controller(box, hostname="127.0.0.1", port=port)
+    server = Controller(box, hostname="127.0.0.1", port=port, ready_timeout=60)
     server.start()
     yield box, port
     server.stop()

@@ -1,6 +1,5 @@
 """Second factors and tokens of programs, on a real database."""
 
-import asyncio
 import re
 import time
 from collections.abc import Callable
@@ -19,15 +18,18 @@ Word = Callable[[], str]
 PASSWORD = "a long password"
 
 
-def code(secret: str, steps: int = 0) -> str:
-    return totp.code_at(secret, totp.step_at(time.time()) + steps)
+def first_code(secret: str) -> str:
+    """Return the code of now, which counts for half a minute at least."""
+    return totp.code_at(secret, totp.step_at(time.time()))
+
+
+def next_code(secret: str) -> str:
+    """Return the code after it, which counts already, and for a minute at least."""
+    return totp.code_at(secret, totp.step_at(time.time()) + 1)
 
 
 async def enrol(browser: Browser) -> tuple[str, list[str]]:
     """Turn the second factor on; return its secret and the recovery codes."""
-    left_s = totp.STEP_S - time.time() % totp.STEP_S
-    if left_s < 5.0:
-        await asyncio.sleep(left_s)  # the code of the step before is good as long as this step lasts
     page = await browser.post("/account/second-factor", "/account/second-factor")
     assert page.url.path == "/account/second-factor/app"
     found = re.search(r'<pre class="code" id="secret">([A-Z2-7 ]+)</pre>', page.text)
@@ -35,7 +37,7 @@ async def enrol(browser: Browser) -> tuple[str, list[str]]:
     secret = found[1].replace(" ", "")
     assert "<svg" in page.text
     assert "style=" not in page.text
-    answer = await browser.add("/account/second-factor/app", code=code(secret, -1))
+    answer = await browser.add("/account/second-factor/app", code=first_code(secret))
     listed = re.search(r'<pre class="code" id="codes">([^<]+)</pre>', answer.text)
     assert listed, answer.text
     return secret, listed[1].split("\n")
@@ -59,7 +61,7 @@ async def test_a_second_factor_is_asked_for_at_the_log_in_and_no_code_counts_twi
         assert (await log_in(one, email)).url.path == "/login/code"
         assert (await one.get("/dashboard")).url.path == "/login/code"
         assert (await one.get("/api/v1/systems")).status_code == 401
-    right = code(secret)
+    right = next_code(secret)
     assert (await other.add("/login/code", code="000000")).status_code == 422
     assert (await other.add("/login/code", code=right)).url.path == "/dashboard"
     assert (await third.add("/login/code", code=right)).status_code == 422
@@ -76,7 +78,7 @@ async def test_five_wrong_codes_are_enough(new_browser: MakeBrowser, word: Word)
     await log_in(other, email)
     statuses = [(await other.add("/login/code", code="12345")).status_code for _ in range(6)]
     assert statuses == [422] * 5 + [429]
-    assert (await other.add("/login/code", code=code(secret))).status_code == 429
+    assert (await other.add("/login/code", code=next_code(secret))).status_code == 429
 
 
 async def test_a_second_factor_is_turned_off_with_password_and_code_only(
@@ -161,6 +163,34 @@ async def test_a_token_that_reads_changes_nothing_and_one_of_a_company_stays_in_
         assert (await program.get(path, headers=within)).status_code == 403, path
 
 
+async def test_a_token_is_only_for_where_its_person_has_a_part_and_others_places_stay_unknown(
+    new_browser: MakeBrowser, word: Word
+) -> None:
+    browser, stranger = new_browser(), new_browser()
+    email = await browser.sign_up(word())
+    await stranger.sign_up(word())
+    own, foreign = f"cz.{word()}", f"cz.{word()}"
+    await browser.add("/companies/new", domain="cz", enterprise=own[3:])
+    await stranger.add("/companies/new", domain="cz", enterprise=foreign[3:])
+    for station in ("Car1", "Car2"):
+        await stranger.add("/systems/new", company=foreign, workcenter="Fleet", station=station)
+    said = set()
+    for name in (foreign, f"cz.{word()}", f"{foreign}.Fleet.Car1", f"{own[:-1]}", f"{own}.Fleet.Car1"):
+        answer = await browser.add("/account/tokens", name="a program", within=name)
+        assert (answer.status_code, f'value="{name}"' in answer.text) == (422, True), name
+        (message,) = re.findall(r'id="within-error">([^<]+)<', answer.text)
+        said.add(message.replace(name, "it"))
+    assert len(said) == 1, said
+    await make_token(browser, within=own)
+    await stranger.add(f"/systems/{foreign}.Fleet.Car1/members", email=email, role="viewer")
+    for name in (f"{foreign}.Fleet.Car1", foreign):
+        reads = bearer(await make_token(browser, within=name))
+        path = f"/api/v1/systems/{foreign}.Fleet.Car1"
+        assert (await new_browser().http.get(path, headers=reads)).status_code == 200, name
+    beside = await browser.add("/account/tokens", name="a program", within=f"{foreign}.Fleet.Car2")
+    assert beside.status_code == 422
+
+
 async def test_a_token_ends_when_it_is_revoked_and_when_it_expires(
     new_browser: MakeBrowser, word: Word, site: FastAPI
 ) -> None:
@@ -221,7 +251,7 @@ async def test_a_program_needs_the_code_as_well_and_ends_its_log_in_itself(
     body = {"email": email, "password": PASSWORD}
     refused = await program.post("/api/v1/tokens", json=body)
     assert (refused.status_code, refused.json()["code"]) == (422, "account.code_needed")
-    pair = (await program.post("/api/v1/tokens", json={**body, "code": code(secret)})).json()
+    pair = (await program.post("/api/v1/tokens", json={**body, "code": next_code(secret)})).json()
     headers = bearer(pair["access_token"])
     assert (await program.get("/api/v1/systems", headers=headers)).status_code == 200
     ended = await program.post("/api/v1/tokens/revoke", json={"token": pair["refresh_token"]})

@@ -93,9 +93,10 @@ def test_no_secret_is_in_what_a_running_platform_writes_or_answers(
         try:
             _wait(f"http://127.0.0.1:{port}", log)
             paths = ("login", "login/oidc", "health/ready", "metrics", "version", "explorer", "nothing")
-            answers += [httpx2.get(f"http://127.0.0.1:{port}/{path}", timeout=30).text for path in paths]
-            assert httpx2.get(f"http://localhost:{port}/login").status_code == 200
-            foreign = httpx2.get(f"http://127.0.0.1:{port}/login", headers={"Host": "evil.example"})
+            answers += [httpx2.get(f"http://127.0.0.1:{port}/{path}", timeout=60).text for path in paths]
+            assert httpx2.get(f"http://localhost:{port}/login", timeout=60).status_code == 200
+            evil = {"Host": "evil.example"}
+            foreign = httpx2.get(f"http://127.0.0.1:{port}/login", headers=evil, timeout=60)
             assert foreign.status_code == 421
         finally:
             process.terminate()
@@ -112,7 +113,7 @@ def _wait(address: str, log: Path) -> None:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         try:
-            if httpx2.get(f"{address}/health/live", timeout=2).status_code == 200:
+            if httpx2.get(f"{address}/health/live", timeout=10).status_code == 200:
                 return
         except httpx2.HTTPError:
             time.sleep(0.2)

@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 import uvicorn
@@ -15,8 +16,9 @@ from starlette.types import Receive, Scope, Send
 from platform_ui.browser import BrowserMiddleware, WebRules
 from platform_ui.browser.server import MAX_HEAD_BYTES, TimedProtocol, server_options
 
-HEAD_S = 1.0
-BODY_S = 1.0
+HEAD_S = 2.0  # a machine that has much to do may take a second between a connection and its first bytes
+BODY_S = 2.0
+LONGEST_S = 60.0
 
 
 class Quick(TimedProtocol):
@@ -45,27 +47,31 @@ def address() -> Iterator[tuple[str, int]]:
     server = uvicorn.Server(config)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
     thread.start()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + LONGEST_S
     while not server.started and time.monotonic() < deadline:
         time.sleep(0.02)
     yield server.servers[0].sockets[0].getsockname()
     server.should_exit = True
-    thread.join(60)
+    thread.join(LONGEST_S)
 
 
 def talk(address: tuple[str, int], *parts: bytes, pause_s: float = 0.0) -> bytes:
-    """Send parts with pauses between them and return all that comes back until the server closes."""
-    with socket.create_connection(address, timeout=60) as connection:
+    """Send parts with pauses between them and return all that comes back until the server closes.
+
+    A server that does not close within `LONGEST_S` is an error.
+    """
+    answer = b""
+    with (
+        socket.create_connection(address, timeout=LONGEST_S) as connection,
+        # The server may close while we are still sending.
+        suppress(ConnectionResetError, BrokenPipeError),
+    ):
         for part in parts:
             connection.sendall(part)
             time.sleep(pause_s)
-        answer = b""
-        try:
-            while chunk := connection.recv(65536):
-                answer += chunk
-        except ConnectionResetError:
-            pass  # the server closed while we were still sending
-        return answer
+        while chunk := connection.recv(65536):
+            answer += chunk
+    return answer
 
 
 HEAD = b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: 4\r\n"
@@ -80,15 +86,13 @@ def test_a_whole_request_is_answered(address: tuple[str, int]) -> None:
 def test_a_slow_head_ends_the_connection(address: tuple[str, int]) -> None:
     began = time.monotonic()
     assert talk(address, b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n") == b""
-    assert HEAD_S * 0.8 < time.monotonic() - began < HEAD_S + 20
+    assert time.monotonic() - began > HEAD_S * 0.8
 
 
 def test_a_second_request_with_a_slow_head_ends_the_connection_too(address: tuple[str, int]) -> None:
     first = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
-    began = time.monotonic()
     answer = talk(address, first, b"GET / HTTP/1.1\r\n", pause_s=0.2)
     assert answer.count(b"HTTP/1.1") == 1
-    assert time.monotonic() - began < HEAD_S + 20
 
 
 def test_a_slow_body_is_answered_with_408(address: tuple[str, int]) -> None:

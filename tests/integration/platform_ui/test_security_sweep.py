@@ -291,7 +291,7 @@ def test_everything_the_api_describes_answers_with_well_formed_problems(address:
     """Logged in as somebody of their own: what is described may also be deleted."""
     world = make_world(address)
     token = world.token()
-    schema = schemathesis.openapi.from_url(f"{address}/api/v1/openapi.json")
+    schema = schemathesis.openapi.from_url(f"{address}/api/v1/openapi.json", timeout=60)
     operations = [one.ok() for one in schema.get_all_operations() if isinstance(one, Ok)]
     assert len(operations) > 20
     for operation in operations:

@@ -18,6 +18,7 @@ from client.metadata.entities import (
     UnitOfMeasurement,
 )
 from platform_ui.broker import KafkaTopics
+from platform_ui.contracts import preview
 from platform_ui.contracts.preview import KafkaRecords
 from streamhub.preview import LastRecords
 from tests.integration.platform_ui.agreements import agree, call, with_system
@@ -302,8 +303,13 @@ async def test_targets_are_partners_by_contract_and_own_systems(new_browser: Mak
 
 @pytest.mark.kafka
 async def test_a_preview_reads_a_real_broker(
-    new_browser: MakeBrowser, word: Word, site: FastAPI, kafka_bootstrap: str
+    new_browser: MakeBrowser,
+    word: Word,
+    site: FastAPI,
+    kafka_bootstrap: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(preview, "WAIT_S", 60.0)  # a person would get what has come until then
     browser = new_browser()
     system = await with_system(browser, word)
     security = KafkaSecurity.from_environment()
@@ -314,7 +320,7 @@ async def test_a_preview_reads_a_real_broker(
     for number in range(30):
         value = {"phenomenonTime": f"2026-01-01T00:00:{number:02}Z", "result": number}
         producer.produce(topics.internal, json.dumps(value).encode(), f"{system}.Mill.Oil".encode())
-    assert producer.flush(30) == 0
+    assert producer.flush(60) == 0
     body = {"statement": "SELECT result * 2 AS twice UNIT 'm' FROM * WHERE result < 25;", "last": 20}
     answer = (await call(browser, "POST", f"/systems/{system}/apps:preview", body)).json()
     assert [answer[one] for one in ("read", "matched", "dropped", "complete")] == [20, 15, 5, True]

@@ -24,7 +24,7 @@ from tests.integration.platform_ui.test_rules import MakeBrowser, Word, second_s
 
 @pytest.fixture
 def metadata(sensorthings_url: str) -> Iterator[SensorThingsServer]:
-    server = SensorThingsServer(sensorthings_url, timeout_s=5, retry_s=1)
+    server = SensorThingsServer(sensorthings_url, timeout_s=60, retry_s=1)
     yield server
     server.close()
 

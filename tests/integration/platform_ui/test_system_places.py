@@ -1,4 +1,4 @@
-"""The navigation of all pages of a system, that of a stream app, and how lists tell of client apps."""
+"""The navigation of all pages of a system, a company and a stream app, and how lists tell of client apps."""
 
 import re
 from collections.abc import Callable
@@ -8,6 +8,7 @@ from html import unescape
 import pytest
 from fastapi import FastAPI
 
+from platform_ui.accounts import service as accounts
 from platform_ui.client_logs.reading import Lookback, RememberingReader
 from tests.integration.platform_ui.conftest import MakeBrowser
 from tests.integration.platform_ui.doubles import Browser
@@ -25,6 +26,7 @@ PLACES = {
     "/members": "Members",
     "/audit": "Audit log",
 }
+COMPANY_PLACES = {"": "Overview", "/members": "Members", "/limits": "Limits", "/audit": "Audit log"}
 _LINK = re.compile(r'<a href="([^"]+)"( aria-current="page")?>([^<]+)</a>')
 
 
@@ -111,12 +113,49 @@ async def test_a_viewer_is_shown_no_way_to_what_only_agents_may_see(
         assert words == [*seen, "Lineage"], ending
 
 
-async def test_the_audit_log_of_a_company_has_no_navigation_of_a_system(
+async def test_every_page_of_a_company_has_the_same_navigation_and_says_where_one_is(
     browser: Browser, company: str
 ) -> None:
-    page = (await browser.get(f"/companies/{company}/audit")).text
-    assert "Audit log" in page
-    assert "Parts of this system" not in page
+    home = f"/companies/{company}"
+    expected = [(f"{home}{ending}", word) for ending, word in COMPANY_PLACES.items()]
+    expected.insert(1, (f"{home}#given", "Contracts"))
+    for ending, place in COMPANY_PLACES.items():
+        page = (await browser.get(f"{home}{ending}")).text
+        links = links_of(page, "Parts of this company")
+        assert [(address, word) for address, _, word in links] == expected, ending
+        assert [word for _, is_here, word in links if is_here] == [place], ending
+        assert "Parts of this system" not in page
+    assert 'id="given"' in (await browser.get(home)).text
+
+
+async def test_each_part_of_a_company_is_shown_to_those_for_whom_it_answers(
+    browser: Browser, company: str, new_browser: MakeBrowser, word: Callable[[], str], site: FastAPI
+) -> None:
+    home = f"/companies/{company}"
+    shown = {"admin": ["Overview", "Contracts", "Members", "Limits", "Audit log"]}
+    shown["member"] = shown["admin"][:-1]
+    for role, words in shown.items():
+        person = new_browser()
+        email = await person.sign_up(word())
+        await browser.add(f"{home}/members", email=email, role=role)
+        await check_navigation(person, home, words)
+    operator = new_browser()
+    email = await operator.sign_up(word())
+    async with site.state.sessions() as session:
+        user = await accounts.registered(session, email)
+        await accounts.set_operator(session, user, is_operator=True)
+    await check_navigation(operator, home, ["Limits"])
+    limits = (await operator.get(f"{home}/limits")).text
+    assert re.findall(rf'href="{home}[^"/]*"', limits) == [], "no way to a page that does not answer"
+
+
+async def check_navigation(person: Browser, home: str, words: list[str]) -> None:
+    """Check that pages of a company that answer lead to each other, and others do not answer."""
+    for ending, place in COMPANY_PLACES.items():
+        answer = await person.get(f"{home}{ending}")
+        assert (answer.status_code == 200) is (place in words), ending
+        if answer.status_code == 200:
+            assert [link[2] for link in links_of(answer.text, "Parts of this company")] == words
 
 
 async def test_the_log_and_the_versions_of_a_stream_app_lead_to_its_other_pages(
@@ -135,17 +174,18 @@ async def test_the_log_and_the_versions_of_a_stream_app_lead_to_its_other_pages(
 async def test_a_list_of_client_apps_tells_how_they_stand_by_one_look_at_their_system(
     browser: Browser, system: str, reader: CountingReader
 ) -> None:
-    present = datetime.now(UTC)
-    heard = {"car_1": present, "car_2": present - timedelta(hours=2)}
+    def hear(name: str, ago: timedelta = timedelta()) -> None:
+        at = datetime.now(UTC) - ago
+        state = {"time": at.isoformat(), "client": name, "type": "state", "state": "started"}
+        reader.add(f"{system}.log", name, state, at)
+
+    hear("car_2", timedelta(hours=2))
     for name in ("car_1", "car_2", "car_3", "car_4"):
         await browser.add(f"/systems/{system}/clients/new", name=name)
-        at = heard.get(name)
-        if at is not None:
-            state = {"time": at.isoformat(), "client": name, "type": "state", "state": "started"}
-            reader.add(f"{system}.log", name, state, at)
     await browser.post(f"/systems/{system}/clients/car_4/credentials/block", f"/systems/{system}")
     for page in ("/clients", f"/systems/{system}?show=clients", f"/systems/{system}"):
         reader.asked.clear()
+        hear("car_1")
         shown = (await browser.get(page)).text
         assert reader.asked == [], "the page itself waits for no broker"
         (address,) = re.findall(r'hx-get="([^"]+show=standings[^"]+)"', shown)

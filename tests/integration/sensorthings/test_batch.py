@@ -371,6 +371,7 @@ def test_batches_of_the_older_version_give_its_addresses(sensorthings_url: str) 
     answer = httpx2.post(
         f"{sensorthings_url}/v1.0/$batch",
         json={"requests": [_request("1", "post", "Things", _thing("older"))]},
+        timeout=60,
     )
 
     assert answer.json()["responses"][0]["location"].startswith(f"{sensorthings_url}/v1.0/Things(")

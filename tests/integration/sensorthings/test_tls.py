@@ -38,7 +38,7 @@ class Served:
         if signed is not None:
             certificate, key = signed.write(self.folder, name)
             context.load_cert_chain(certificate, key)
-        return httpx2.Client(verify=context, timeout=20)
+        return httpx2.Client(verify=context, timeout=60)
 
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -37,7 +37,7 @@ def start_demo(home: Path, *arguments: str) -> subprocess.Popen[str]:
 def test_data_crosses_companies_and_purge_leaves_nothing(tmp_path: Path) -> None:
     home = tmp_path / "home"
     demo = start_demo(home, "--duration", "3", "--purge")
-    said, _ = demo.communicate(timeout=200)
+    said, _ = demo.communicate(timeout=400)
     assert demo.returncode == 0, said
     assert re.search(r"Air Temperature = .* °C at .* is\.iceland Stations → cz\.icecars Car1", said), said
     assert re.search(r"Acceleration = .* cz\.icecars Car1 → at\.datahouse RoadAnalytics", said), said
@@ -52,11 +52,11 @@ def test_data_crosses_companies_and_purge_leaves_nothing(tmp_path: Path) -> None
 def test_an_interrupted_start_leaves_no_process(tmp_path: Path, number: signal.Signals) -> None:
     home = tmp_path / "home"
     demo = start_demo(home, "--purge")
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not (home / "logs" / "kafka.log").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     demo.send_signal(number)
-    said, _ = demo.communicate(timeout=60)
+    said, _ = demo.communicate(timeout=180)
     assert "Interrupted" in said
     assert processes_of(home) == []
     assert not home.exists()

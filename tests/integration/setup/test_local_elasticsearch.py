@@ -22,7 +22,7 @@ def ask(url: str, method: str = "GET", body: object = None) -> dict[str, Any]:
     request = urllib.request.Request(  # noqa: S310 (loopback)
         url, data=data, method=method, headers={"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 (loopback)
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 (loopback)
         told: dict[str, Any] = json.load(answer)
         return told
 

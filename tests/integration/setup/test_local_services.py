@@ -20,14 +20,14 @@ def test_the_broker_keeps_its_topics_when_it_is_killed_and_started_again(tmp_pat
     try:
         broker.wait_ready()
         admin = AdminClient(broker.client_settings())
-        admin.create_topics([NewTopic("kept", 2, 1)])["kept"].result(10)
+        admin.create_topics([NewTopic("kept", 2, 1)])["kept"].result(60)
         first = broker.process
         broker.kill()
         assert first is not None
         assert not first.is_running()
         broker.start()
         broker.wait_ready()
-        topics = AdminClient(broker.client_settings()).list_topics(timeout=10).topics
+        topics = AdminClient(broker.client_settings()).list_topics(timeout=60).topics
         assert len(topics["kept"].partitions) == 2
     finally:
         broker.stop()

@@ -20,7 +20,7 @@ from tests.sensorthings_service import running_service
 
 ADMIN = "admin-" + "n" * 40
 CAR = "cz.icecars.iot4cps-wp5-CarFleet.Car1.car_1"
-REVOKED_WITHIN_S = 30.0
+REVOKED_WITHIN_S = 60.0
 
 pytestmark = pytest.mark.postgres
 

@@ -58,7 +58,8 @@ class Served:
 
     def administer(self, method: str, path: str, body: object = None) -> httpx2.Response:
         """Ask the administration, from inside."""
-        return httpx2.request(method, f"{self.replicas[0]}/access/v1/{path}", json=body, headers=_ADMIN)
+        url = f"{self.replicas[0]}/access/v1/{path}"
+        return httpx2.request(method, url, json=body, headers=_ADMIN, timeout=60)
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +119,7 @@ def test_links_lead_on_where_one_came_from(served: Served) -> None:
     with served.entry.client(device(served.entry.authority, CLIENT)) as http:
         outside = [entry["url"] for entry in http.get("/v1.1").json()["value"]]
         named = http.get("/v1.1", headers={"Host": f"{NAME}:1", "X-Forwarded-Host": "evil.example"})
-    inside = httpx2.get(f"{served.replicas[0]}/v1.1", headers=_ADMIN).json()["value"]
+    inside = httpx2.get(f"{served.replicas[0]}/v1.1", headers=_ADMIN, timeout=60).json()["value"]
     assert {entry.rpartition("/")[0] for entry in outside} == {f"{served.entry.url}/v1.1"}
     assert {entry["url"].rpartition("/")[0] for entry in inside} == {f"{served.replicas[0]}/v1.1"}
     port = served.entry.proxy.settings.port
@@ -131,7 +132,8 @@ def test_nobody_is_let_in_by_a_certificate_that_is_only_claimed(served: Served) 
     der = device(served.entry.authority, CLIENT).certificate.public_bytes(serialization.Encoding.DER)
     forged = f":{base64.b64encode(der).decode()}:"
     # The header itself would count: from the address of the proxy, which anybody on this machine has.
-    direct = httpx2.get(f"{served.replicas[0]}/v1.1/Things", headers={"Client-Cert": forged})
+    things = f"{served.replicas[0]}/v1.1/Things"
+    direct = httpx2.get(things, headers={"Client-Cert": forged}, timeout=60)
     assert direct.status_code == 200
     assert served.entry.get("/v1.1/Things").status_code == 401
     assert served.entry.get("/v1.1/Things", Client_Cert=forged).status_code == 401

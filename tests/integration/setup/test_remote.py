@@ -389,6 +389,8 @@ def others(sue: Shell, system: str, company: str, contract: str, folder: Path) -
     assert sue.json("audit", "system", system)
     sue.run("audit", "export-company", company, "--form", "csv", "--to", str(folder / "audit.csv"))
     sue.run("audit", "export-system", system)
+    sue.run("account", "edit", "--last-name", "Miller")
+    assert sue.json("account", "show")["last_name"] == "Miller"
     sue.run("token", "list")
     sue.run("token", "revoke", "0192f0c0-7e6c-7c3a-8f63-6f3b1e0a9b11", "--yes", code=5)
     sue.run("invitation", "accept", "--token", "nonsense", code=5)

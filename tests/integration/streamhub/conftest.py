@@ -1,7 +1,6 @@
 """Fixtures of the stream app tests: flows, app processes, and a real runner daemon."""
 
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from setup.local.ports import any_free_port
 from streamhub.runner import AppCredentials, RunnerDirectory
 from streamhub.runner.limits import AppLimits
 from streamhub.specification import StreamAppSpecification
@@ -100,7 +100,4 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
 
 @pytest.fixture
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return any_free_port()

@@ -121,7 +121,11 @@ class Flow:
         assert self._producer.flush(180) == 0
 
     def read(self, topic: str) -> list[ReceivedRecord]:
-        """Read all committed records of a topic, partition by partition."""
+        """Read all committed records of a topic, partition by partition.
+
+        A commit is told before its markers are in the topic: records are waited for that are there and belong
+        to a transaction which has not ended yet. That of a killed app ends when Kafka gives it up.
+        """
         consumer = Consumer(
             {
                 **connection(self.bootstrap),
@@ -134,6 +138,7 @@ class Flow:
         partitions = consumer.list_topics(topic, timeout=30).topics[topic].partitions
         consumer.assign([TopicPartition(topic, partition, 0) for partition in partitions])
         found: list[ReceivedRecord] = []
+        ends: dict[int, int] = {}
         ended: set[int] = set()
         deadline = time.monotonic() + 120
         while len(ended) < len(partitions):
@@ -143,7 +148,10 @@ class Flow:
                 if error is None:
                     found.append(_received(message))
                 elif error.code() == KafkaError._PARTITION_EOF:
-                    ended.add(message.partition() or 0)
+                    partition = message.partition() or 0
+                    end = ends.setdefault(partition, _end(consumer, topic, partition))
+                    if (message.offset() or 0) >= end:
+                        ended.add(partition)
                 else:
                     raise KafkaException(error)
         consumer.close()
@@ -157,6 +165,13 @@ class Flow:
 
     def dead_letters(self) -> list[ReceivedRecord]:
         return self.read(self.source.topics.dead_letters)
+
+
+def _end(consumer: Consumer, topic: str, partition: int) -> int:
+    """Give the end of a partition with all that is not committed yet, as the last answer told it."""
+    known = consumer.get_watermark_offsets(TopicPartition(topic, partition), cached=True)
+    assert known is not None
+    return known[1]
 
 
 def _received(message: Message) -> ReceivedRecord:

@@ -20,6 +20,7 @@ from platform_ui.pki.names import Identity, Kind
 from setup.local.trust import LocalTrust
 from streamhub.runner import AppCredentials
 from streamhub.specification import StreamAppSpecification
+from tests.integration.streamhub.flows import eventually
 from tests.kafka_clients import connection
 
 TOPIC, GROUP, IDS = ResourceType.TOPIC, ResourceType.GROUP, ResourceType.TRANSACTIONAL_ID
@@ -66,6 +67,9 @@ class Principal:
         bindings = [self._binding(kind, name, operation, prefixed=prefixed) for operation in operations]
         for answer in self._admin.create_acls(bindings).values():
             answer.result(timeout=30)
+        # The controller writes rules; the broker enforces them a moment later, and shows those it enforces.
+        wanted = [self._filter(kind, name, operation) for operation in operations]
+        eventually(lambda: all(map(self._is_shown, wanted)), what=f"rights for {name}")
 
     def withdraw(self, kind: ResourceType, name: str, *operations: AclOperation) -> None:
         """Take rights away that were granted for exactly this name."""
@@ -77,6 +81,10 @@ class Principal:
     def _delete(self, filters: Sequence[AclBindingFilter]) -> None:
         for answer in self._admin.delete_acls(list(filters)).values():
             answer.result(timeout=30)
+        eventually(lambda: not any(map(self._is_shown, filters)), what="the end of rights")
+
+    def _is_shown(self, one: AclBindingFilter) -> bool:
+        return bool(self._admin.describe_acls(one).result(timeout=30))
 
     def _filter(self, kind: ResourceType, name: str | None, operation: AclOperation) -> AclBindingFilter:
         # None stands for any name and any host; the stubs of the client library do not know that.

@@ -87,7 +87,7 @@ class Hooked:
             return values if len(values) >= count else None
 
         try:
-            return eventually(found, 40, f"{count} records")
+            return eventually(found, 120, f"{count} records")
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.log.read_text()[-3000:]}") from error
 

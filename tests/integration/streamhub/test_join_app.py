@@ -104,12 +104,12 @@ def test_records_of_one_thing_are_joined_with_those_of_the_same_thing_by_two_cop
     folder = tmp_path / "two"
     folder.mkdir()
     two = start_app(flow.flow, "--copy", "1", "--spread", statement=statement, folder=folder)
-    eventually(lambda: two.progress().get("state") == "running", 40, "joining the group")
+    eventually(lambda: two.progress().get("state") == "running", what="joining the group")
     flow.produce(samples[1_000:2_500])
     two.wait_consumed(1)
     assert two.end(signal.SIGTERM) == 0
     flow.produce(samples[2_500:])
-    eventually(lambda: one.progress().get("lag") == 0 and consumed(one, two) == len(samples), 60, "the end")
+    eventually(lambda: one.progress().get("lag") == 0 and consumed(one, two) == len(samples), what="the end")
     assert one.end(signal.SIGTERM) == 0
     received = collections.Counter(
         (record.key, value["left_number"], value["right_number"])
@@ -178,7 +178,7 @@ def test_killing_a_join_that_holds_records_back_loses_and_repeats_nothing(
     def is_done() -> bool:
         return app.progress().get("lag") == 0 and app.progress().get("held") is not None
 
-    eventually(is_done, 40, "the end of the lag")
+    eventually(is_done, what="the end of the lag")
     app.end(signal.SIGTERM)
     counts = collections.Counter(pair for pair in flow.received_pairs() if max(pair) < 9_000)
     assert [pair for pair, count in counts.items() if count > 1] == []

@@ -28,6 +28,12 @@ def _wait_caught_up(daemon: Daemon, app_id: str, timeout_s: float = 90.0) -> App
     return eventually(caught_up, timeout_s, "catching up")
 
 
+def _wait_for(flow: Flow, numbers: list[int]) -> None:
+    """Wait until exactly these records are there: what an app without lag has read is not all committed."""
+    eventually(lambda: len(flow.received_numbers()) >= len(numbers), what="its records")
+    assert sorted(flow.received_numbers()) == numbers
+
+
 @pytest.mark.extended
 def test_records_that_arrive_while_an_app_is_stopped_are_neither_missing_nor_doubled(
     new_flow: Callable[..., Flow], daemon: Daemon
@@ -47,7 +53,7 @@ def test_records_that_arrive_while_an_app_is_stopped_are_neither_missing_nor_dou
     assert len(flow.received()) == before
     daemon.directory.start(app_id)
     _wait_caught_up(daemon, app_id)
-    assert sorted(flow.received_numbers()) == matching(range(20_000))
+    _wait_for(flow, matching(range(20_000)))
 
 
 def test_a_stalled_app_is_killed_and_started_again_and_says_why(
@@ -55,7 +61,7 @@ def test_a_stalled_app_is_killed_and_started_again_and_says_why(
 ) -> None:
     flow = new_flow()
     flow.produce(range(160))
-    daemon.start("--stall-timeout", "3")
+    daemon.start("--stall-timeout", "8")  # a busy machine holds a process up for a second or two
     app_id = daemon.directory.deploy(flow.specification())
     first = _wait_caught_up(daemon, app_id)
     assert first.pid is not None
@@ -74,8 +80,7 @@ def test_a_stalled_app_is_killed_and_started_again_and_says_why(
     ends = [line for line in daemon.directory.log_tail(app_id) if line.startswith("--- ended ")]
     assert len(ends) == 1
     assert "no sign of life for" in ends[0]
-    # What it has read is not all committed yet.
-    eventually(lambda: sorted(flow.received_numbers()) == matching(range(320)), what="its records")
+    _wait_for(flow, matching(range(320)))
 
 
 @pytest.mark.extended
@@ -134,8 +139,8 @@ def test_a_changed_specification_restarts_the_app(new_flow: Callable[..., Flow],
     eventually(renewed, what="the restart")
     flow.produce(range(160, 320))
     _wait_caught_up(daemon, app_id)
-    expected = set(matching(range(160))) | (set(range(160, 320)) - set(matching(range(160, 320))))
-    assert set(flow.received_numbers()) == expected
+    others = set(range(160, 320)) - set(matching(range(160, 320)))
+    _wait_for(flow, [*matching(range(160)), *sorted(others)])
 
 
 @pytest.mark.extended
@@ -158,7 +163,7 @@ def test_a_restart_that_was_asked_for_goes_on_in_the_same_place(
     status = _wait_caught_up(daemon, app_id)
     assert (status.restarts, status.cause) == (0, None)
     assert status.end == "restarted because somebody asked for it"
-    assert sorted(flow.received_numbers()) == matching(range(320))
+    _wait_for(flow, matching(range(320)))
 
 
 def test_a_runner_that_was_killed_finds_its_apps_running_and_adopts_them(
@@ -194,7 +199,7 @@ def test_a_shutdown_stops_all_apps_and_the_next_runner_starts_them_again(
     app_ids = [daemon.directory.deploy(flow.specification(name=f"app{number}")) for number in range(2)]
     pids = [daemon.directory.wait(app_id, {"running"}, 90).pid for app_id in app_ids]
     daemon.directory.shutdown(60)
-    assert daemon.process.wait(30) == 0
+    assert daemon.process.wait(120) == 0
     assert not any(pid is not None and psutil.pid_exists(pid) for pid in pids)
     daemon.start()
     for app_id in app_ids:

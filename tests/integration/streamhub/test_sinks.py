@@ -20,7 +20,8 @@ from tests.rivals import take_place
 def settings(kafka_bootstrap: str, unique_system: Callable[[], str]) -> SinkSettings:
     topic = f"{unique_system()}.int"
     admin = AdminClient(connection(kafka_bootstrap))
-    admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(30)
+    admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(60)
+    eventually(lambda: topic in admin.list_topics(timeout=60).topics, what=f"topic {topic}")
     return SinkSettings(
         bootstrap_servers=kafka_bootstrap,
         topics=(topic,),

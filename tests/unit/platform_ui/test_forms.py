@@ -101,6 +101,24 @@ def test_a_number_that_is_refused_is_answered_with_its_bounds(text: str, said: s
     assert refused(LimitsForm, {"max_apps": text}) == {"max_apps": said}
 
 
+@pytest.mark.parametrize(
+    ("text", "has"), [("x" * 51, 51), (f"  {'x' * 60} ", 60), ("x" * 100_000, 100_000), ("é" * 51, 51)]
+)
+def test_a_text_that_is_too_long_is_answered_with_how_long_it_is(text: str, has: int) -> None:
+    fields = refused(SignUpForm, SIGN_UP | {"first_name": text})
+    assert fields == {"first_name": f"At most 50 characters; this has {has}."}
+
+
+def test_blanks_count_where_they_belong_to_the_text() -> None:
+    fields = refused(LoginForm, {"email": "a@b.cc", "password": f"{'x' * 128} "})
+    assert fields == {"password": "At most 128 characters; this has 129."}
+
+
+def test_an_email_address_that_is_too_long_says_so() -> None:
+    address = f"ann@{'a' * 60}.{'b' * 60}.{'c' * 60}.{'d' * 62}.example"
+    assert refused(MemberForm, {"email": address}) == {"email": "At most 254 characters; this has 257."}
+
+
 @pytest.mark.parametrize("text", ["tomorrow", "2026-13-01", "31.12.2026 23:59", "12:00:00"])
 def test_what_is_no_time_is_answered_with_an_example(text: str) -> None:
     said = "This must be a time, such as 2026-01-31T12:00:00Z."

@@ -1,5 +1,7 @@
 """Small pure parts of pages: where a log-in leads, and how numbers are shown."""
 
+import re
+
 import pytest
 
 from platform_ui import errors
@@ -49,3 +51,6 @@ def test_every_template_compiles_and_has_no_inline_script_or_style(name: str) ->
     assert " style=" not in source
     assert " onclick=" not in source
     assert "<script>" not in source
+    cut = re.findall(r"<(?:input|textarea)[^>]*\bmaxlength=", source)
+    searches = re.findall(r'<input[^>]*(?:type="search"|role="combobox")[^>]*\bmaxlength=', source)
+    assert len(cut) == len(searches), "maxlength cuts what is pasted, and nobody says so"

@@ -121,6 +121,12 @@ def test_logs_of_an_unknown_part_name_the_known_ones(home: Path) -> None:
         run("logs", "broker")
 
 
+def test_logs_of_a_stack_that_never_ran_say_how_to_start_it(home: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"There are no logs in .* yet: dtwin up"):
+        run("logs", "-f")
+    assert not home.exists()
+
+
 def test_logs_show_the_last_lines(home: Path) -> None:
     (home / "logs").mkdir(parents=True)
     (home / "logs" / "kafka.log").write_text("one\ntwo\nthree\n")

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 
 from setup.local.processes import ProcessIdentity
 
@@ -15,15 +14,13 @@ CARELESS_PARENT = (
 )
 
 
-def test_a_process_whose_parent_does_not_bury_it_counts_as_ended_at_once() -> None:
+def test_a_process_whose_parent_does_not_bury_it_counts_as_ended() -> None:
     parent = subprocess.Popen([sys.executable, "-c", CARELESS_PARENT], stdout=subprocess.PIPE, text=True)
     try:
         assert parent.stdout is not None
         identity = ProcessIdentity.of(int(parent.stdout.readline()))
         assert identity is not None
-        started = time.monotonic()
-        assert identity.end(timeout_s=30.0)
-        assert time.monotonic() - started < 15.0, "waited for the pid to vanish"
+        assert identity.end(timeout_s=30.0), "its pid goes only when the parent ends, after a minute"
     finally:
         parent.kill()
         parent.communicate()

@@ -29,6 +29,7 @@ def test_records_are_indexed_once_although_the_sink_is_killed_and_bad_ones_are_s
     index = index_content(plant.url, plant.alias)
     assert index.number == 6_000
     assert index == expected
+    plant.wait(lambda: len(plant.dead_letters()) >= 3, "dead letters")
     letters = plant.dead_letters()
     assert sorted(reason(letter) for letter in letters) == [
         "document.rejected",
@@ -45,7 +46,7 @@ def test_a_replay_makes_nothing_new(plant: Plant) -> None:
     plant.start()
     plant.wait_for_documents(500)
     replay = plant.start("replay", copy=1)
-    assert replay.wait_ended(60)
+    assert replay.wait_ended(120)
     said = plant.progress(1)
     assert said is not None
     assert said.consumed >= 500

@@ -250,7 +250,7 @@ class Device:
         return self
 
     def start(self) -> None:
-        self.paho.connect(LOOPBACK, self.port, keepalive=10)
+        self.paho.connect(LOOPBACK, self.port, keepalive=60)
         self.paho.loop_start()
 
     def publish(self, topic: str, payload: str = "1", qos: int = 1, *, retain: bool = False) -> None:

@@ -54,7 +54,7 @@ def test_the_last_value_of_a_deleted_app_is_cleared_although_its_datastream_stay
                 f"{site.system}.frost.Warning",
                 headers=[("dt-app", app.encode())],
             )
-            assert producer.flush(20) == 0
+            assert producer.flush(60) == 0
             assert seen.get(timeout=SOON_S).payload == b'{"result":1}'
             remembered = site.folder / "remembered" / "retained.json"
             site.wait(

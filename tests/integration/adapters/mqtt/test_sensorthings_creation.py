@@ -186,7 +186,7 @@ def test_a_message_that_is_sent_again_is_one_observation(api: Api, device: Devic
 
     for _ in range(3):
         device.publish(topic, {"result": 1, "phenomenonTime": "2026-01-02T03:04:05Z"})
-        device.client.publish(topic, b'{"result": 2}', qos=1, properties=given).wait_for_publish(5)
+        device.client.publish(topic, b'{"result": 2}', qos=1, properties=given).wait_for_publish(60)
     while bridge.acknowledged - before < 6:
         time.sleep(0.01)
 
@@ -201,7 +201,7 @@ def test_nothing_is_lost_while_the_service_is_away(
 ) -> None:
     database = new_database("sta_away")
     device = Device(broker, "patient")
-    with running_service(database, tmp_path) as url, httpx2.Client() as http:
+    with running_service(database, tmp_path) as url, httpx2.Client(timeout=60) as http:
         Api(http, f"{url}/v1.1").create("Things", thing())
         extension = Extension(broker, url, None, Wanted("none"), ALPHA)
     port = url.rpartition(":")[2]
@@ -211,7 +211,7 @@ def test_nothing_is_lost_while_the_service_is_away(
         while extension.lanes.trouble is None:
             time.sleep(0.01)
         assert extension.acknowledged == 0
-        with running_service(database, tmp_path, port=port) as url, httpx2.Client() as http:
+        with running_service(database, tmp_path, port=port) as url, httpx2.Client(timeout=60) as http:
             while extension.acknowledged < 20:
                 time.sleep(0.01)
             values = http.get(f"{url}/v1.1/Observations?$orderby=id").json()["value"]

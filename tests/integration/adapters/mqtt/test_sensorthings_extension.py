@@ -1,6 +1,7 @@
 """The extension as the bridge runs it: its own connection for updates, and what a broker says is wanted."""
 
 import json
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -62,7 +63,10 @@ def test_what_is_asked_for_is_published_also_after_the_broker_was_away(
             assert device.next()[0] == "v1.1/Things?$select=name"
             device.rest()
 
+            gone = threading.Event()
+            device.client.on_disconnect = lambda *_: gone.set()
             broker.restart()
+            assert gone.wait(60), "the connection goes on"
             while not device.client.is_connected():
                 time.sleep(0.01)
             device.subscribe("v1.1/Datastreams(1)/Observations")
@@ -72,6 +76,7 @@ def test_what_is_asked_for_is_published_also_after_the_broker_was_away(
             done: dict[object, object] = {}
             while len(done) < 2:
                 done |= dict(extension.finished())
+                time.sleep(0.01)
             assert isinstance(done["first"], Created)
             assert isinstance(done["second"], Refused)
             topic, told = device.next()

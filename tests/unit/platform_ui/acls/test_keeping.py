@@ -24,7 +24,7 @@ class Away(AclKeeper):
 
 async def asked_once_more(keeper: Away) -> None:
     """Wait until the keeper has asked and noted what came of it."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await keeper.asked.wait()
     keeper.asked.clear()
     await asyncio.sleep(0)

@@ -48,9 +48,9 @@ def test_depth_counts_brackets_outside_of_strings(text: bytes, depth: int) -> No
 
 @pytest.mark.parametrize("piece", [b'"\\"', b'\\"', b'"', b"[", b'["\\\\', b"\\"])
 def test_no_input_is_read_in_more_than_linear_time(piece: bytes) -> None:
-    began = time.perf_counter()
+    began = time.process_time()  # what else the machine does says nothing of it
     json_depth(piece * (MAX_BODY_BYTES // len(piece)))
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
 
 
 async def test_a_body_in_parts_is_given_again_whole() -> None:

@@ -3,7 +3,9 @@
 import itertools
 import random
 
-from platform_ui.flows.layout import MARGIN, Drawing, Item, Place, lay_out
+import pytest
+
+from platform_ui.flows.layout import MARGIN, Drawing, Item, Place, fitted, lay_out
 
 
 def boxes(*names: str, lane: str = "x") -> list[Item]:
@@ -104,3 +106,22 @@ def test_any_map_is_readable_and_always_the_same() -> None:
         random_.shuffle(items)
         random_.shuffle(lines)
         assert lay_out(items, lines) == drawing
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Car1", "Car1"),
+        ("iot4cps-wp5-CarFleet", "iot4cps-wp5-CarFleet"),
+        ("W" * 20, f"{'W' * 11}…"),
+        ("W" * 30, f"{'W' * 11}…"),
+        ("i" * 30, "i" * 30),
+        ("", ""),
+    ],
+)
+def test_a_name_is_shortened_as_far_as_its_letters_need(text: str, shown: str) -> None:
+    assert fitted(text, 168.0, 13.0) == shown
+
+
+def test_a_name_has_a_letter_even_where_there_is_no_room() -> None:
+    assert fitted("Car1", 1.0, 13.0) == "C…"

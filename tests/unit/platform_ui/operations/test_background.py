@@ -35,5 +35,5 @@ async def test_work_that_is_done_or_told_to_end_is_not_told(caplog: pytest.LogCa
 
 async def test_many_wait_at_a_time_without_holding_up_each_other() -> None:
     make_room_for_waiting()
-    all_are_there = threading.Barrier(MOST_WAITING, timeout=20)
+    all_are_there = threading.Barrier(MOST_WAITING, timeout=60)
     await asyncio.gather(*(asyncio.to_thread(all_are_there.wait) for _ in range(MOST_WAITING)))
