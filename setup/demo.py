@@ -181,7 +181,7 @@ def _start_loading(
         )
     identity = ProcessIdentity.of(loading.pid)
     if identity is not None:
-        stack.state.put(PartState("load-demo", "", identity.pid, identity.started_at, kind="program"))
+        stack.state.put(PartState("load-demo", "", identity.pid, identity.began, kind="program"))
     return loading
 
 

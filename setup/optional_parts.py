@@ -205,7 +205,7 @@ class OptionalParts:
         node.start(lambda text: self._report.part(name, "starting", text))
         if node.process is not None:
             ports = {"client": node.port}
-            self._starter.record(PartState(name, node.url, node.process.pid, node.process.started_at, ports))
+            self._starter.record(PartState(name, node.url, node.process.pid, node.process.began, ports))
         node.wait_ready(READY_TIMEOUT_S)
         self._report.part(name, "ready", node.url)
 

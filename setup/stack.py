@@ -134,7 +134,7 @@ class Stack:
         process = start_process(
             command, log_file=self.home.log_file(name), environment=environment, folder=self.home.folder
         )
-        part = PartState(name, "", process.pid, process.started_at, ports=dict(ports or {}), kind="program")
+        part = PartState(name, "", process.pid, process.began, ports=dict(ports or {}), kind="program")
         self.state.put(part)
         return part
 
@@ -249,7 +249,7 @@ class Stack:
                     "kafka",
                     broker.bootstrap_servers,
                     broker.process.pid,
-                    broker.process.started_at,
+                    broker.process.began,
                     ports,
                     settings=broker.environment(OPERATOR),
                 )
@@ -265,9 +265,7 @@ class Stack:
             server.start(lambda text: self._report.part("postgres", "starting", text))
             if server.process is not None:
                 address = str(server.socket_folder)
-                self._starter.record(
-                    PartState("postgres", address, server.process.pid, server.process.started_at)
-                )
+                self._starter.record(PartState("postgres", address, server.process.pid, server.process.began))
             server.wait_ready(READY_TIMEOUT_S)
         for name in _DATABASES:
             create_database(plan.addresses.postgres, name)

@@ -97,7 +97,7 @@ class Starter:
             environment=stack_environment(self.home, addresses, as_service) | settings,
             folder=self.home.folder,
         )
-        self.record(replace(part, pid=process.pid, started_at=process.started_at, settings=known))
+        self.record(replace(part, pid=process.pid, began=process.began, settings=known))
 
     def record(self, part: PartState) -> None:
         """Remember a part that was just started.

@@ -1,4 +1,5 @@
 // Waiting for the first record: what is open stays open, what has not changed is left alone, an arrival is said.
+// And for a download: it leaves the page as it was, and what it has brought is looked up.
 "use strict";
 
 (() => {
@@ -22,9 +23,28 @@
     const arrived = document.querySelector("[data-arrived]");
     if (place && arrived && !place.textContent) {
       place.textContent = `The first record has arrived: ${arrived.querySelector(".arrived-value").textContent}`;
-      const standing = document.querySelector(".client-standing");
-      if (standing) htmx.trigger(standing, "arrived");
+      renewStanding();
     }
+  });
+
+  function renewStanding() {
+    const standing = document.querySelector(".client-standing");
+    if (standing) htmx.trigger(standing, "arrived");
+  }
+
+  const LOOKS = 15;
+  const LOOK_PAUSE_MS = 1000;
+
+  document.addEventListener("submit", async ({ target }) => {
+    const id = target.dataset.brings;
+    if (!id) return;
+    const rows = () => document.querySelectorAll(`#${id} tbody tr`).length;
+    const before = rows();
+    for (let look = 0; look < LOOKS && rows() === before; look += 1) {
+      await new Promise((done) => setTimeout(done, LOOK_PAUSE_MS));
+      await htmx.ajax("GET", location.pathname, { target: `#${id}`, select: `#${id}`, swap: "outerHTML" });
+    }
+    if (rows() !== before) renewStanding();
   });
 
   document.addEventListener("click", (event) => {

@@ -19,8 +19,8 @@ from pathlib import Path
 import psutil
 
 from setup.errors import PartMissingError
+from streamhub.beginning import beginning_of
 
-_START_TIME_TOLERANCE_S = 2.0  # psutil derives it from the boot time, which moves a little with the clock
 _POLL_S = 0.05
 _LOG_LIMIT_BYTES = 8 * 1024 * 1024
 
@@ -34,24 +34,26 @@ class ProcessIdentity:
 
     Attributes:
         pid: Process id.
-        started_at: Start time [s since the epoch].
+        began: When it began, as `streamhub.beginning` tells it.
     """
 
     pid: int
-    started_at: float
+    began: str
 
     @classmethod
     def of(cls, pid: int) -> ProcessIdentity | None:
         """Return the identity of a running process, or None when there is none with this id."""
-        try:
-            return cls(pid, psutil.Process(pid).create_time())
-        except psutil.NoSuchProcess:
-            return None
+        began = beginning_of(pid)
+        return None if began is None else cls(pid, began)
 
     @property
-    def since(self) -> datetime:
-        """The start time as an aware datetime."""
-        return datetime.fromtimestamp(self.started_at, UTC)
+    def since(self) -> datetime | None:
+        """The start time as an aware datetime, by the clock of now; None when the process has ended."""
+        process = self.process()
+        try:
+            return None if process is None else datetime.fromtimestamp(process.create_time(), UTC)
+        except psutil.NoSuchProcess:
+            return None
 
     def process(self) -> psutil.Process | None:
         """Return the process while it runs and is the same one; None when it ended or its id was reused."""
@@ -61,7 +63,7 @@ class ProcessIdentity:
             return None
         try:
             process = psutil.Process(self.pid)
-            if abs(process.create_time() - self.started_at) > _START_TIME_TOLERANCE_S:
+            if beginning_of(self.pid) != self.began:
                 return None
             return None if process.status() == psutil.STATUS_ZOMBIE else process
         except psutil.NoSuchProcess:
@@ -90,8 +92,9 @@ class ProcessIdentity:
         members: list[ProcessIdentity] = []
         with contextlib.suppress(psutil.NoSuchProcess):
             for member in process.children(recursive=True):
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    members.append(ProcessIdentity(member.pid, member.create_time()))
+                identity = ProcessIdentity.of(member.pid)
+                if identity is not None:
+                    members.append(identity)
         return members
 
     def end(self, *, first_signal: int = signal.SIGTERM, timeout_s: float = 20.0) -> bool:
@@ -181,7 +184,7 @@ def start_process(
     _children[child.pid] = child
     identity = ProcessIdentity.of(child.pid)
     # A program that ended at once is still a zombie of ours, so it has an identity until it is polled.
-    return identity if identity is not None else ProcessIdentity(child.pid, 0.0)
+    return identity if identity is not None else ProcessIdentity(child.pid, "")
 
 
 def log_tail(path: Path, lines: int = 15) -> str:

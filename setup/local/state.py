@@ -18,7 +18,7 @@ from typing import Any
 from setup.errors import SetupError
 from setup.local.processes import ProcessIdentity
 
-_FORMAT = 1
+_FORMAT = 2
 _CLIENT_VARIABLES = {
     "kafka": "DTWIN_KAFKA__BOOTSTRAP_SERVERS",
     "sensorthings": "DTWIN_SENSORTHINGS__URL",
@@ -33,7 +33,7 @@ class PartState:
         name: `kafka`, `postgres`, ... or the client name of a demo program.
         address: What others connect to; empty when there is nothing to connect to.
         pid: Process id; None for a part given by URL.
-        started_at: Start time of the process [s since the epoch].
+        began: When the process began, as `streamhub.beginning` tells it.
         ports: Port numbers by purpose.
         kind: `service`, or `program` for demo applications.
         settings: What the process was started with, to notice that it must be restarted.
@@ -42,7 +42,7 @@ class PartState:
     name: str
     address: str = ""
     pid: int | None = None
-    started_at: float = 0.0
+    began: str = ""
     ports: dict[str, int] = field(default_factory=dict)
     kind: str = "service"
     settings: dict[str, str] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class PartState:
     @property
     def process(self) -> ProcessIdentity | None:
         """The process of the part; None for a part given by URL."""
-        return None if self.pid is None else ProcessIdentity(self.pid, self.started_at)
+        return None if self.pid is None else ProcessIdentity(self.pid, self.began)
 
     def is_running(self) -> bool:
         """Tell whether the process runs; a part given by URL counts as running."""

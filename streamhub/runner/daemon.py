@@ -22,8 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-import psutil
-
+from streamhub.beginning import beginning_of
 from streamhub.engine.progress import write_atomically
 from streamhub.errors import RunnerBusyError
 from streamhub.runner.folder import AppFolder
@@ -179,10 +178,9 @@ def _nothing() -> None:
 
 def _introduce(directory: Path, launcher: str) -> None:
     """Say who looks after the directory."""
-    created = psutil.Process().create_time()
     document = {
         "pid": os.getpid(),
-        "created": created,
+        "began": beginning_of(os.getpid()),
         "started_at": datetime.now(UTC).isoformat(),
         "launcher": launcher,
     }

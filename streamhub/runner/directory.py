@@ -332,7 +332,7 @@ class RunnerDirectory:
     def _daemon(self) -> ProcessRecord | None:
         try:
             document = json.loads((self.path / RUNNER_FILE).read_text(encoding="utf-8"))
-            record = ProcessRecord(document["pid"], document["created"], "", document["started_at"])
+            record = ProcessRecord(document["pid"], document["began"], "", document["started_at"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return record if find_process(record) is not None else None

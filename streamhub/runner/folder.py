@@ -81,11 +81,11 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class ProcessRecord:
-    """The process of an app: the pid alone may be reused, so the time of its creation belongs to it.
+    """The process of an app: the pid alone may be reused, so when it began belongs to it.
 
     Attributes:
         pid: Process id; 0 for what is no process of this machine.
-        created: Creation time as the operating system tells it [s since 1970].
+        began: When it began, as `streamhub.beginning` tells it; empty for what is no process.
         digest: Which specification and credentials it was started with.
         started_at: When it was started, RFC 3339.
         container: Name of the container or pod; empty for a process.
@@ -93,7 +93,7 @@ class ProcessRecord:
     """
 
     pid: int
-    created: float
+    began: str
     digest: str
     started_at: str
     container: str = ""

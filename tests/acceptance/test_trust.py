@@ -188,8 +188,8 @@ def test_a_downloaded_archive_lets_a_device_produce_and_consume(
         sue.get_by_role("button", name="Download an archive").click()
     with tarfile.open(download.value.path()) as archive:
         unpack(archive, tmp_path)
-    sue.reload()
     expect(sue.get_by_role("cell", name="counts")).to_be_visible()
+    expect(sue.locator(".client-standing")).to_contain_text("certificate until")
     picture(sue, "credentials")
     (certificate,) = tmp_path.rglob("certificate.pem")
     client = connect(demo, certificate.parent, token or "")

@@ -199,7 +199,7 @@ class Containers:
         append_mark(folder.log, f"started {started_at}")
         key = key_of(folder.app_id)
         name = f"dtwin-{key}-{uuid.uuid4().hex[:8]}"
-        record = ProcessRecord(0, time.time(), digest, started_at, name, limits.to_json())
+        record = ProcessRecord(0, "", digest, started_at, name, limits.to_json())
         wanted = Wanted(
             name=name,
             app_id=folder.app_id,
@@ -384,7 +384,7 @@ def _record(seen: Seen) -> ProcessRecord:
     digest, started_at, limits = (
         seen.notes.get(f"{LABEL}/{name}", "") for name in ("digest", "started-at", "limits")
     )
-    return ProcessRecord(0, 0.0, digest, started_at, seen.name, limits)
+    return ProcessRecord(0, "", digest, started_at, seen.name, limits)
 
 
 def _signed(code: int | None) -> int | None:

@@ -18,6 +18,7 @@ from typing import Final
 
 import psutil
 
+from streamhub.beginning import beginning_of
 from streamhub.runner.folder import AppFolder, ProcessRecord
 from streamhub.runner.launchers.interface import End
 from streamhub.runner.limits import AppLimits
@@ -28,10 +29,6 @@ __all__ = ["APP", "AppProcesses", "find_process"]
 APP: Final = ("-m", "streamhub", "app", "run")
 """What Python is asked to run."""
 
-# The operating system rounds creation times, and clocks are corrected.
-_SAME_CREATION_S: Final = 2.0
-
-
 # Of the runner's environment an app gets what a Python program needs to start, to find its authorities and to
 # write times and texts as its user does. Whatever else is there may be a secret of the runner or of the
 # platform beside it: an app has credentials of its own.
@@ -40,7 +37,8 @@ _HANDED_DOWN: Final = frozenset(
         *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ"),
         *("LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "SYSTEMROOT", "VIRTUAL_ENV"),
         *("PYTHONPATH", "PYTHONHOME", "PYTHONUTF8", "PYTHONIOENCODING", "PYTHONUNBUFFERED"),
-        *("PYTHONDONTWRITEBYTECODE", "PYTHONWARNINGS", "PYTHONHASHSEED", "PYTHONFAULTHANDLER"),
+        *("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "PYTHONWARNINGS", "PYTHONHASHSEED"),
+        "PYTHONFAULTHANDLER",
     }
 )
 _LOCALE: Final = "LC_"
@@ -50,7 +48,7 @@ def find_process(record: ProcessRecord) -> psutil.Process | None:
     """Find a recorded process; None when it has ended, even if its pid was given to another."""
     try:
         process = psutil.Process(record.pid)
-        if abs(process.create_time() - record.created) > _SAME_CREATION_S:
+        if beginning_of(record.pid) != record.began:
             return None
         return None if process.status() == psutil.STATUS_ZOMBIE else process
     except (psutil.NoSuchProcess, psutil.AccessDenied):
@@ -98,11 +96,8 @@ class AppProcesses:
                 env={**self._environment, **identity, "TMPDIR": str(folder.scratch)},
             )
         self._children[child.pid] = child
-        try:
-            created = psutil.Process(child.pid).create_time()
-        except psutil.NoSuchProcess:
-            created = datetime.now(UTC).timestamp()
-        return ProcessRecord(child.pid, created, digest, started_at)
+        # A child that has ended keeps its id, and its beginning, until it is buried.
+        return ProcessRecord(child.pid, beginning_of(child.pid) or "", digest, started_at)
 
     def is_alive(self, record: ProcessRecord) -> bool:
         """Whether this very process still runs; a child that has ended is buried."""

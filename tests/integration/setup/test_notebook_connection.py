@@ -47,7 +47,7 @@ def home(service: str, tmp_path: Path) -> Home:
     found.sensorthings_token_file.write_text(ADMIN)
     own = ProcessIdentity.of(os.getpid())
     assert own is not None
-    StateFile(found.state_file).put(PartState("sensorthings", service, own.pid, own.started_at))
+    StateFile(found.state_file).put(PartState("sensorthings", service, own.pid, own.began))
     return found
 
 

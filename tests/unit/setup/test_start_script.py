@@ -4,6 +4,7 @@ import ast
 import importlib.machinery
 import importlib.util
 import json
+import os
 import sys
 from importlib.metadata import Distribution
 from pathlib import Path
@@ -200,6 +201,20 @@ def test_an_installer_is_followed_line_by_line(
     assert said == ["Resolved 2 packages", " + one==1.0", "Installed 2 packages"]
     assert (tmp_path / "log").read_text().splitlines() == said
     assert capsys.readouterr().err.splitlines() == ["  Resolved 2 packages", "  Installed 2 packages"]
+
+
+def test_what_python_has_compiled_is_kept_where_it_is_in_nobodys_way(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    monkeypatch.delenv("PYTHONPYCACHEPREFIX", raising=False)
+    assert script.environment_of_programs() == dict(os.environ)
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    found = script.environment_of_programs()
+    assert "PYTHONDONTWRITEBYTECODE" not in found
+    assert found["PYTHONPYCACHEPREFIX"] == str(script.VENV / "pycache")
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", "elsewhere")
+    assert script.environment_of_programs()["PYTHONPYCACHEPREFIX"] == "elsewhere"
 
 
 def test_an_old_python_is_told_what_to_install(

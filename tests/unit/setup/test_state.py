@@ -1,7 +1,6 @@
 import os
 from pathlib import Path
 
-import psutil
 import pytest
 
 from setup.errors import SetupError
@@ -11,8 +10,8 @@ from setup.local.state import PartState, StateFile
 
 def test_parts_come_back_as_they_were_put_in_their_order(tmp_path: Path) -> None:
     file = StateFile(tmp_path / "state.json")
-    first = PartState("kafka", "127.0.0.1:9092", 7, 1.5, {"client": 9092}, settings={"A": "b"})
-    second = PartState("car_1", "", 8, 2.5, kind="program")
+    first = PartState("kafka", "127.0.0.1:9092", 7, "boot 15", {"client": 9092}, settings={"A": "b"})
+    second = PartState("car_1", "", 8, "boot 25", kind="program")
     file.put(first)
     file.put(second)
     assert list(StateFile(tmp_path / "state.json").parts().values()) == [first, second]
@@ -60,9 +59,10 @@ def test_a_part_given_by_url_counts_as_running_and_has_no_process() -> None:
 
 
 def test_a_process_with_another_start_time_is_another_process() -> None:
-    created = psutil.Process().create_time()
-    assert ProcessIdentity(os.getpid(), created).is_running()
-    reused = ProcessIdentity(os.getpid(), created - 3600)
+    own = ProcessIdentity.of(os.getpid())
+    assert own is not None
+    assert own.is_running()
+    reused = ProcessIdentity(os.getpid(), f"{own.began}0")
     assert not reused.is_running()
     # Ending it must not touch this test's own process.
     assert reused.end(timeout_s=0.1)
@@ -71,4 +71,4 @@ def test_a_process_with_another_start_time_is_another_process() -> None:
 
 def test_a_process_id_that_nobody_has_is_not_running() -> None:
     assert ProcessIdentity.of(2**22 + 1) is None
-    assert not ProcessIdentity(2**22 + 1, 0.0).is_running()
+    assert not ProcessIdentity(2**22 + 1, "").is_running()

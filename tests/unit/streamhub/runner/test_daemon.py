@@ -118,7 +118,7 @@ class OneProcess(NoProcesses):
 
     def start(self, folder: AppFolder) -> ProcessRecord:
         self.runs = True
-        return ProcessRecord(1, 0.0, folder.digest(), "2026-01-01T00:00:00Z")
+        return ProcessRecord(1, "", folder.digest(), "2026-01-01T00:00:00Z")
 
     def is_alive(self, _record: ProcessRecord) -> bool:
         return self.runs

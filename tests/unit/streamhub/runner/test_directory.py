@@ -1,12 +1,13 @@
 """The interface to the runner while no runner runs: wishes are written down and answers are honest."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
 import pytest
 
+from streamhub.beginning import beginning_of
 from streamhub.errors import RunnerError
 from streamhub.runner import RunnerDirectory
 from streamhub.runner.folder import AppFolder, Observed
@@ -120,8 +121,8 @@ def test_the_same_files_are_not_read_again_and_changed_ones_are(directory: Runne
     desired = folder.read_desired()
     assert desired is not None
     folder.write_observed(Observed("running", desired.request, pid=7))
-    own = psutil.Process()
-    document = {"pid": own.pid, "created": own.create_time(), "started_at": "2026-01-01T00:00:00+00:00"}
+    own = os.getpid()
+    document = {"pid": own, "began": beginning_of(own), "started_at": "2026-01-01T00:00:00+00:00"}
     (directory.path / "runner.json").write_text(json.dumps(document))
     (before,) = directory.list()
     assert (before.state, before.pid) == ("running", 7)

@@ -37,7 +37,7 @@ class FakeProcesses:
         self.pid += 1
         self.alive.add(self.pid)
         limits = read_limits(folder.limits).to_json()
-        return ProcessRecord(self.pid, 0.0, folder.digest(), "2026-01-01T00:00:00+00:00", limits=limits)
+        return ProcessRecord(self.pid, "", folder.digest(), "2026-01-01T00:00:00+00:00", limits=limits)
 
     def find(self, folder: AppFolder) -> ProcessRecord | None:
         del folder
@@ -415,7 +415,7 @@ def test_an_app_that_cannot_begin_yet_says_what_it_waits_for_and_is_not_taken_fo
 
 
 def test_what_runs_without_a_record_is_adopted(world: World) -> None:
-    record = ProcessRecord(0, 0.0, world.folder.digest(), "2026-01-01T00:00:00+00:00", "dtwin-1")
+    record = ProcessRecord(0, "", world.folder.digest(), "2026-01-01T00:00:00+00:00", "dtwin-1")
     world.processes.found = record
     world.processes.alive.add(0)
     world.supervisor = world.supervise()
