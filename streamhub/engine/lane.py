@@ -33,6 +33,7 @@ from streamhub.engine.transaction import (
     StoppedWhileWaitingError,
     TransactionAbortedError,
     TransactionLog,
+    refused_by_transaction,
     translate,
 )
 from streamhub.engine.watched import CallLostError
@@ -256,7 +257,10 @@ class BatchLane:
             decided, places, consumed = self._ahead.popleft()
             if decided is not None:
                 self._transaction.begin(time.monotonic())
-                self._work.send(decided, self._pending)
+                try:
+                    self._work.send(decided, self._pending)
+                except KafkaException as exception:
+                    raise refused_by_transaction(exception.args[0]) from exception
             self._pending.consumed += consumed
             # Only now: whatever is committed from here on includes the whole batch.
             self._places.update(places)
@@ -321,10 +325,11 @@ class BatchLane:
     def _recover(self, error: TransactionAbortedError) -> None:
         _log.warning("%s; its records are read again", error, extra={"action": "abort"})
         self.trouble = str(error)
-        self._abort()
+        # First of all: a transaction to which nothing could be added cannot always be aborted either.
         refused = Rights(self._settings, self._topics).missing() if error.was_not_delivered else None
         if refused is not None:
             raise refused
+        self._abort()
         self._stopping.wait(_ABORT_PAUSE_S)
         self._reader.rewind()
 

@@ -126,6 +126,19 @@ def translate(error: KafkaError) -> DigitalTwinError:
     return StreamAppError(f"Kafka refuses to go on: {error.str()} ({error.name()})")
 
 
+def refused_by_transaction(error: KafkaError) -> DigitalTwinError:
+    """Choose the class of an error with which a record was not taken into the open transaction.
+
+    After a record that was not delivered the library takes no further one, and says no reason: the
+    transaction is given up, and what is missing is looked for.
+    """
+    if error.code() == KafkaError._STATE:  # noqa: SLF001 - librdkafka's spelling
+        return TransactionAbortedError(
+            f"the transaction takes no more records: {error.str()}", was_not_delivered=True
+        )
+    return translate(error)
+
+
 class TransactionLog:
     """At most one open transaction of one producer; commits carry the source offsets.
 

@@ -1,5 +1,6 @@
 """Rights of apps on a real broker with access rules: those they need suffice, without them nothing passes."""
 
+import itertools
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -103,14 +104,8 @@ def test_an_app_whose_right_is_withdrawn_stops_says_which_and_goes_on_without_lo
     right = rights[kind]
     principal.withdraw(*right)
     flow.produce(range(160, 320))
-
-    def complaint() -> str | None:
-        status = daemon.directory.status(app.app_id)
-        assert status is not None
-        return status.cause if status.state == "backing_off" else None
-
     expected = what.format(source=flow.source, target=flow.target)
-    cause = eventually(complaint, what="a complaint")
+    cause = eventually(lambda: complaint(daemon, app.app_id), what="a complaint")
     assert "exit code 4" in cause
     assert expected in cause
     assert "contracts on the platform" in cause
@@ -122,6 +117,38 @@ def test_an_app_whose_right_is_withdrawn_stops_says_which_and_goes_on_without_lo
     status = daemon.directory.status(app.app_id)
     assert status is not None
     assert status.restarts >= 1
+
+
+def test_a_right_that_is_missed_amid_a_transaction_is_named_too(
+    new_flow: Callable[..., Flow], daemon: Daemon, new_principal: NewPrincipal
+) -> None:
+    """What comes after a refused record meets a transaction that takes no more, and says no reason."""
+    flow = new_flow()
+    app = flow.specification(commit_interval_s=2.0)
+    flow.create(app.dead_letter_topic)
+    principal = new_principal(app.app_id)
+    principal.allow_what_it_needs(app)
+    daemon.start()
+    daemon.directory.deploy(app, principal.credentials())
+    flow.produce(range(16))
+    eventually(lambda: consumed(daemon, app.app_id, 16), what="16 records")
+    principal.withdraw(TOPIC, app.target_topic, WRITE, AclOperation.DESCRIBE_CONFIGS)
+    numbers = itertools.count(16)
+
+    def complaint_about_more() -> str | None:
+        flow.produce(itertools.islice(numbers, 8))
+        return complaint(daemon, app.app_id)
+
+    cause = eventually(complaint_about_more, what="a complaint")
+    assert "exit code 4" in cause
+    assert f"write topic {app.target_topic}" in cause
+
+
+def complaint(daemon: Daemon, app_id: str) -> str | None:
+    """Return why an app waits for its next start; None while it does not."""
+    status = daemon.directory.status(app_id)
+    assert status is not None
+    return status.cause if status.state == "backing_off" else None
 
 
 def test_an_app_without_credentials_does_not_borrow_those_of_its_runner(
