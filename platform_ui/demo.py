@@ -75,9 +75,9 @@ async def refuse_known_passwords(settings: PlatformSettings) -> None:
     if known:
         raise ConfigurationError(
             f"Everybody knows the password of {', '.join(known)}: the demo was loaded into this database. "
-            "Go on with the demo by `dtwin up --mode demo`, or remove it by `dtwin down --purge`. Else give "
-            "production a database of its own in DTWIN_PLATFORM__DATABASE_URL, or change these passwords in "
-            "demo mode first"
+            "Go on with the demo by `dtwin up --mode demo` (DTWIN_PLATFORM__MODE), or remove it by "
+            "`dtwin down --purge`. Else give production a database of its own in "
+            "DTWIN_PLATFORM__DATABASE_URL, or change these passwords in demo mode first"
         )
 
 
